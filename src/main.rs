@@ -1,1 +1,3 @@
+//! The `csdump` command: arguments in, exit code out.
+
 fn main() {}

@@ -1,0 +1,302 @@
+//! The file as bytes: mapped, spooled or decompressed.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use super::error::DumpError;
+use super::header::not_minidump;
+use super::text;
+
+/// Bounds on what a file may grow to.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most bytes of a decompressed or spooled file.
+    pub max_output: u64,
+    /// Most decompressed bytes per compressed byte; judged only beyond [`RATIO_GRACE`].
+    pub max_ratio: u64,
+}
+
+/// Default of [`Limits::max_output`]: the largest minidump that 32-bit RVAs describe in practice, twice.
+pub const DEFAULT_MAX_OUTPUT: u64 = 16 << 30;
+/// Default of [`Limits::max_ratio`]: gzip's own end is 1032; dumps reach 5 to 50.
+pub const DEFAULT_MAX_RATIO: u64 = 512;
+/// Decompressed bytes below which the ratio does not matter.
+pub const RATIO_GRACE: u64 = 64 << 20;
+/// Bytes copied at a time.
+const CHUNK: usize = 1 << 16;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_output: DEFAULT_MAX_OUTPUT, max_ratio: DEFAULT_MAX_RATIO }
+    }
+}
+
+/// A dump file, readable as one slice.
+#[derive(Debug)]
+pub struct DumpFile {
+    map: Mmap,
+    path: PathBuf,
+    member: Option<String>,
+    damage: Option<DumpError>,
+}
+
+impl DumpFile {
+    /// Maps the file; decompresses it first when it is gzip or zstd. What is no regular file (a pipe) is spooled.
+    ///
+    /// # Errors
+    /// The file cannot be read, is a folder, is empty, or holds no minidump.
+    pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, DumpError> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|source| DumpError::Io { action: "open", source })?;
+        let kind =
+            file.metadata().map_err(|source| DumpError::Io { action: "read", source })?.file_type();
+        if kind.is_dir() {
+            return Err(DumpError::Folder);
+        }
+        let file = if kind.is_file() { file } else { spool(file, limits)? };
+        Self::from_file(&file, path, limits)
+    }
+
+    /// Spools a stream (standard input) to an unlinked temporary file and maps that.
+    ///
+    /// # Errors
+    /// As for [`DumpFile::open`].
+    pub fn from_reader(reader: impl Read, limits: &Limits) -> Result<Self, DumpError> {
+        let file = spool(reader, limits)?;
+        Self::from_file(&file, Path::new("-"), limits)
+    }
+
+    fn from_file(file: &File, path: &Path, limits: &Limits) -> Result<Self, DumpError> {
+        let map = map(file)?;
+        let path = path.to_owned();
+        let Content::Compressed(format) = recognise(&map)? else {
+            return Ok(Self { map, path, member: None, damage: None });
+        };
+        let member = (format == Format::Gzip).then(|| gzip_member(&map)).flatten();
+        let (map, damage) = decompress(&map, format, limits)?;
+        Ok(Self { map, path, member, damage })
+    }
+
+    /// The minidump's bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    /// Name of the file inside a compressed one, where gzip recorded it; sanitised.
+    #[must_use]
+    pub fn member(&self) -> Option<&str> {
+        self.member.as_deref()
+    }
+
+    /// Why the compressed file ends early, when only its beginning could be decompressed: the bytes are that beginning.
+    #[must_use]
+    pub fn damage(&self) -> Option<&DumpError> {
+        self.damage.as_ref()
+    }
+
+    /// The path as given; `-` for standard input.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A compression recognised by its magic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Gzip,
+    Zstd,
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+/// What a file's first bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    Minidump,
+    Compressed(Format),
+}
+
+/// Tells a minidump and the compressed files from everything else by the first bytes.
+pub(crate) fn recognise(bytes: &[u8]) -> Result<Content, DumpError> {
+    match bytes {
+        [] => Err(DumpError::Empty),
+        [b'M', b'D', b'M', b'P', ..] => Ok(Content::Minidump),
+        [0x1f, 0x8b, ..] => Ok(Content::Compressed(Format::Gzip)),
+        // RFC 8878: a frame 0xFD2FB528, or a skippable frame 0x184D2A50..5F before it.
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+            Ok(Content::Compressed(Format::Zstd))
+        }
+        [b'P', b'A', b'G', b'E', b'D', b'U', b'M', b'P', ..] => {
+            Err(DumpError::KernelDump { signature: "PAGEDUMP", bits: 32 })
+        }
+        [b'P', b'A', b'G', b'E', b'D', b'U', b'6', b'4', ..] => {
+            Err(DumpError::KernelDump { signature: "PAGEDU64", bits: 64 })
+        }
+        [0x7f, b'E', b'L', b'F', ..] => Err(DumpError::CoreFile { format: "an ELF file" }),
+        [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] | [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] => {
+            Err(DumpError::CoreFile { format: "a Mach-O file" })
+        }
+        [b'P', b'M', b'D', b'M', ..] => Err(not_minidump("a big-endian minidump (PMDM)")),
+        [b'P', b'K', 3, 4, ..] => Err(not_minidump("a zip archive (PK)")),
+        [b'M', b'S', b'C', b'F', ..] => Err(not_minidump("a cabinet file (MSCF)")),
+        [b'M', b'Z', ..] => Err(not_minidump("a Windows program (MZ)")),
+        _ => Err(not_minidump(hex(bytes))),
+    }
+}
+
+/// The first eight bytes, as a person can compare them.
+fn hex(bytes: &[u8]) -> String {
+    let shown: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    shown.join(" ")
+}
+
+/// Maps a file read-only.
+#[allow(unsafe_code)]
+fn map(file: &File) -> Result<Mmap, DumpError> {
+    let length = file.metadata().map_err(|source| DumpError::Io { action: "read", source })?.len();
+    if length == 0 {
+        return Err(DumpError::Empty);
+    }
+    // SAFETY: the map is read-only and private to this value. Another process that shortens the file can
+    // end this one by SIGBUS, and one that writes it can change bytes between two reads: no length or offset
+    // is trusted after it was read once, every access is bounds-checked, and no `str` borrows from the map.
+    unsafe { Mmap::map(file) }.map_err(|source| DumpError::Io { action: "map", source })
+}
+
+/// Copies a stream to a temporary file that has no name any more.
+fn spool(reader: impl Read, limits: &Limits) -> Result<File, DumpError> {
+    let failed = |source| DumpError::Io { action: "spool", source };
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    let mut bounded = reader.take(limits.max_output.saturating_add(1));
+    let copied = std::io::copy(&mut bounded, &mut file).map_err(failed)?;
+    if copied > limits.max_output {
+        return Err(DumpError::TooLarge { what: "the input", limit: limits.max_output });
+    }
+    Ok(file)
+}
+
+/// The decompressed bytes. Damaged data gives what stands before the damage, and the damage, as long as that is
+/// the beginning of a minidump; a limit that was passed gives nothing.
+fn decompress(
+    packed: &[u8],
+    format: Format,
+    limits: &Limits,
+) -> Result<(Mmap, Option<DumpError>), DumpError> {
+    let mut sink = Sink::new(packed.len(), format, *limits)?;
+    let result = match format {
+        Format::Gzip => sink.drain(&mut flate2::read::MultiGzDecoder::new(packed)),
+        Format::Zstd => unpack_zstd(packed, &mut sink),
+    };
+    let damage = match result {
+        Ok(()) => None,
+        Err(error @ DumpError::Damaged { produced: 1.., .. }) => Some(error),
+        Err(error) => return Err(error),
+    };
+    let content = map(&sink.file).and_then(|map| match recognise(&map)? {
+        Content::Minidump => Ok(map),
+        Content::Compressed(_) => Err(not_minidump("another compressed file")),
+    });
+    match (content, damage) {
+        (Ok(map), damage) => Ok((map, damage)),
+        (Err(_), Some(damage)) => Err(damage),
+        (Err(source), None) => {
+            Err(DumpError::CompressedOther { format: format.name(), source: Box::new(source) })
+        }
+    }
+}
+
+/// Decompresses frame after frame; a file may hold several, and skippable ones between them.
+fn unpack_zstd(packed: &[u8], sink: &mut Sink) -> Result<(), DumpError> {
+    use ruzstd::decoding::StreamingDecoder;
+    use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+    let mut rest = packed;
+    // Each turn takes at least a frame's magic from `rest`, so the loop ends with it.
+    while !rest.is_empty() {
+        match StreamingDecoder::new(&mut rest) {
+            Ok(mut decoder) => sink.drain(&mut decoder)?,
+            Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                length,
+                ..
+            })) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            Err(error) => return Err(sink.damaged(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Where decompressed bytes go, with the limits on them.
+struct Sink {
+    file: File,
+    produced: u64,
+    packed: u64,
+    format: Format,
+    limits: Limits,
+}
+
+impl Sink {
+    fn new(packed: usize, format: Format, limits: Limits) -> Result<Self, DumpError> {
+        let file =
+            tempfile::tempfile().map_err(|source| DumpError::Io { action: "spool", source })?;
+        Ok(Self { file, produced: 0, packed: packed as u64, format, limits })
+    }
+
+    fn drain(&mut self, decoder: &mut impl Read) -> Result<(), DumpError> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let count = match decoder.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.damaged(&error)),
+            };
+            self.produced = self.produced.saturating_add(count as u64);
+            self.check()?;
+            let chunk = buffer.get(..count).unwrap_or_default();
+            self.file
+                .write_all(chunk)
+                .map_err(|source| DumpError::Io { action: "spool", source })?;
+        }
+    }
+
+    fn check(&self) -> Result<(), DumpError> {
+        let limit = self.limits.max_output;
+        if self.produced > limit {
+            return Err(DumpError::TooLarge { what: "the decompressed file", limit });
+        }
+        let ratio = self.limits.max_ratio;
+        if self.produced > RATIO_GRACE.max(self.packed.saturating_mul(ratio)) {
+            let (format, size) = (self.format.name(), self.packed);
+            return Err(DumpError::Ratio { format, size, ratio });
+        }
+        Ok(())
+    }
+
+    fn damaged(&self, error: &dyn std::fmt::Display) -> DumpError {
+        let (format, produced) = (self.format.name(), self.produced);
+        DumpError::Damaged { format, produced, reason: text::sanitise(&error.to_string()) }
+    }
+}
+
+/// The file name in a gzip header (RFC 1952 FNAME).
+fn gzip_member(packed: &[u8]) -> Option<String> {
+    let mut decoder = flate2::read::GzDecoder::new(packed);
+    // The header is complete only once the first byte was asked for.
+    let _ = decoder.read(&mut [0; 1]);
+    let name = decoder.header()?.filename()?;
+    Some(text::utf8(name)).filter(|name| !name.is_empty())
+}
