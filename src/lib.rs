@@ -11,3 +11,4 @@
 )]
 
 pub mod dump;
+pub mod image;
