@@ -10,5 +10,6 @@
     )
 )]
 
+pub mod critsec;
 pub mod dump;
 pub mod image;
