@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod crash;
 pub mod critsec;
 pub mod dump;
 pub mod image;

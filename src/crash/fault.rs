@@ -1,0 +1,223 @@
+//! Access violations in a lock function: what the faulting address says about the section.
+
+use super::exception::{ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR};
+use super::locate::{Candidate, Search};
+use super::operation::{Failure, Operation};
+use super::stack::Scene;
+use crate::critsec::debug_info::{is_user_address, record_size};
+use crate::critsec::layout::{Layout, RawCriticalSection};
+use crate::dump::memory::PointerWidth;
+
+/// The faulting address of an access violation (`ExceptionInformation[1]`).
+#[must_use]
+pub fn fault_address(exception: &EffectiveException) -> Option<u64> {
+    let record = &exception.record;
+    matches!(record.code, ACCESS_VIOLATION | IN_PAGE_ERROR)
+        .then(|| record.parameters.get(1).copied())?
+}
+
+/// Whether the processor did not tell the address.
+///
+/// - situation: an x64 access to a non-canonical address raises a general protection fault, which has no address.
+/// - example: 0xCDCDCDCDCDCDCDCD + 0xC; the record says "reading 0xFFFFFFFFFFFFFFFF".
+/// - handling: nothing is computed from such a fault; a section, or a debug record, at a non-canonical address explains it.
+/// - test: `a_fault_without_an_address_is_explained_by_a_wild_pointer`.
+#[must_use]
+pub fn is_without_address(width: PointerWidth, fault: u64) -> bool {
+    width == PointerWidth::Eight && fault == u64::MAX
+}
+
+/// The fields that an operation touches first (critical-sections.md 0.1, measured for Leave and Enter on
+/// Windows 7); an Enter that looks at SpinCount first was seen in the old algorithm.
+pub(super) fn first_touched(layout: Layout, operation: Operation) -> &'static [u64] {
+    match (operation, layout.width) {
+        (Operation::Leave, PointerWidth::Eight) => &[0x0C],
+        (Operation::Leave, PointerWidth::Four) => &[0x08],
+        (Operation::Enter | Operation::TryEnter, PointerWidth::Eight) => &[0x08, 0x20],
+        (Operation::Enter | Operation::TryEnter, PointerWidth::Four) => &[0x04, 0x14],
+        (Operation::Delete, PointerWidth::Eight) => &[0x18, 0x00],
+        (Operation::Delete, PointerWidth::Four) => &[0x10, 0x00],
+    }
+}
+
+/// Whether an operation accesses the debug record at an offset: Enter the list entry and the counts when it
+/// has to wait (critical-sections.md 4.4), Delete anything of a record that there is, Leave and TryEnter nothing.
+fn touches_record(
+    operation: Option<Operation>,
+    width: PointerWidth,
+    record: u64,
+    offset: u64,
+) -> bool {
+    match operation {
+        Some(Operation::Enter) => match width {
+            PointerWidth::Eight => [0x10, 0x18, 0x20, 0x24].contains(&offset),
+            PointerWidth::Four => [0x08, 0x0C, 0x10, 0x14].contains(&offset),
+        },
+        Some(Operation::Delete) => record != 0 && offset < record_size(width),
+        _ => false,
+    }
+}
+
+/// The candidate that explains an access violation: the fault hit the section itself, or its debug record.
+pub(super) fn choose<'c>(
+    scene: Scene<'_, '_>,
+    search: Search<'_>,
+    candidates: &'c [Candidate],
+) -> (Failure, Option<&'c Candidate>) {
+    let exact = candidates.iter().find(|candidate| candidate.is_exact());
+    let Some(fault) = fault_address(search.exception) else { return (Failure::OtherAccess, exact) };
+    let width = scene.dump.system.pointer_width;
+    if is_without_address(width, fault) {
+        return choose_wild(search, width, candidates);
+    }
+    let operation = search.found.map(|found| found.operation);
+    let layout = Layout::of(width);
+    let first = operation.map_or(&[][..], |operation| first_touched(layout, operation));
+    let by_section = best(candidates, |candidate| {
+        let is_first = first.contains(&width.truncate(fault.wrapping_sub(candidate.address)));
+        is_first || candidate.is_exact() && hits(fault, candidate.address, layout.size)
+    });
+    if let Some(candidate) = by_section.filter(|candidate| candidate.is_exact()) {
+        return (Failure::SectionAccess, Some(candidate));
+    }
+    let by_record = best(candidates, |candidate| {
+        is_credible(candidate)
+            && candidate.raw.is_some_and(|raw| {
+                let offset = fault.checked_sub(raw.debug_info);
+                (raw.debug_info != 0 || is_zeroed(&raw))
+                    && offset.is_some_and(|offset| {
+                        touches_record(operation, width, raw.debug_info, offset)
+                    })
+            })
+    });
+    if by_record.is_some() {
+        return (Failure::DebugInfoAccess, by_record);
+    }
+    let unreadable = |candidate: &Candidate| {
+        candidate.raw.is_none() && is_user_address(candidate.address, width)
+    };
+    if touches_record(operation, width, 0, fault) && exact.is_some_and(unreadable) {
+        return (Failure::DebugInfoAccess, exact);
+    }
+    match by_section {
+        Some(_) => (Failure::SectionAccess, by_section),
+        None => (Failure::OtherAccess, exact),
+    }
+}
+
+/// The candidate for a fault without an address: a section, or a record, where no memory can be.
+fn choose_wild<'c>(
+    search: Search<'_>,
+    width: PointerWidth,
+    candidates: &'c [Candidate],
+) -> (Failure, Option<&'c Candidate>) {
+    let is_wild = |address: u64| address >= 0x1_0000 && !is_user_address(address, width);
+    let exact = candidates.iter().find(|candidate| candidate.is_exact());
+    if let Some(candidate) = exact.filter(|candidate| is_wild(candidate.address)) {
+        return (Failure::SectionAccess, Some(candidate));
+    }
+    let waits = search
+        .found
+        .is_some_and(|found| matches!(found.operation, Operation::Enter | Operation::Delete));
+    let by_record = best(candidates, |candidate| {
+        is_credible(candidate) && candidate.raw.is_some_and(|raw| is_wild(raw.debug_info))
+    });
+    if waits && by_record.is_some() {
+        return (Failure::DebugInfoAccess, by_record);
+    }
+    let by_section =
+        best(candidates, |candidate| is_credible(candidate) && is_wild(candidate.address));
+    match by_section {
+        Some(_) => (Failure::SectionAccess, by_section),
+        None => (Failure::OtherAccess, exact),
+    }
+}
+
+/// Zero but for what an Enter that waits changes: LockCount and LockSemaphore.
+fn is_zeroed(raw: &RawCriticalSection) -> bool {
+    raw.debug_info == 0 && raw.recursion_count <= 0 && raw.owning_thread == 0 && raw.spin_count == 0
+}
+
+fn hits(fault: u64, start: u64, size: u64) -> bool {
+    fault.checked_sub(start).is_some_and(|offset| offset < size)
+}
+
+/// More than a word of the stack leads there.
+fn is_credible(candidate: &Candidate) -> bool {
+    candidate.is_exact() || candidate.ways.iter().any(|way| way.score >= 2)
+}
+
+fn best(candidates: &[Candidate], fits: impl Fn(&Candidate) -> bool) -> Option<&Candidate> {
+    let fitting = candidates.iter().filter(|candidate| fits(candidate));
+    fitting.max_by_key(|candidate| (candidate.is_exact(), candidate.score()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::locate::Way;
+
+    fn candidate(address: u64, debug_info: Option<u64>, exact: bool) -> Candidate {
+        let raw = debug_info.map(|debug_info| RawCriticalSection {
+            debug_info,
+            lock_count: 0,
+            recursion_count: 0,
+            owning_thread: 0,
+            lock_semaphore: 0,
+            spin_count: 0,
+        });
+        let ways =
+            vec![Way { text: String::new(), score: 3, exact, is_fault: false, is_waiter: false }];
+        Candidate { address, ways, raw, gate: None }
+    }
+
+    #[test]
+    fn a_fault_without_an_address_is_explained_by_a_wild_pointer() {
+        assert!(is_without_address(PointerWidth::Eight, u64::MAX));
+        assert!(!is_without_address(PointerWidth::Four, 0xFFFF_FFFF));
+        let exception = EffectiveException {
+            record: crate::dump::ExceptionRecord {
+                code: ACCESS_VIOLATION,
+                flags: 0,
+                nested_record_address: 0,
+                address: 0,
+                parameters: vec![0, u64::MAX],
+            },
+            nested_in: Vec::new(),
+            context: None,
+        };
+        let search = |operation| Search {
+            frames: &[],
+            found: Some(crate::crash::operation::FoundOperation {
+                operation,
+                source: crate::crash::operation::OperationSource::Exports,
+                frame: 0,
+                caller: None,
+            }),
+            exception: &exception,
+            failure: Failure::OtherAccess,
+            encoding: crate::critsec::lock_count::LockCountEncoding::Flags,
+        };
+        let wild = [candidate(0xCDCD_CDCD_CDCD_CDCD, None, true)];
+        assert_eq!(
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &wild).0,
+            Failure::SectionAccess
+        );
+        let record = [candidate(0x24_7000, Some(0xFEEE_FEEE_FEEE_FEEE), true)];
+        assert_eq!(
+            choose_wild(search(Operation::Enter), PointerWidth::Eight, &record).0,
+            Failure::DebugInfoAccess
+        );
+        assert_eq!(
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &record).0,
+            Failure::OtherAccess
+        );
+    }
+
+    #[test]
+    fn delete_does_not_go_through_a_record_that_is_not_there() {
+        assert!(!touches_record(Some(Operation::Delete), PointerWidth::Eight, 0, 0x18));
+        assert!(touches_record(Some(Operation::Delete), PointerWidth::Eight, 0x5000, 0x18));
+        assert!(touches_record(Some(Operation::Enter), PointerWidth::Four, 0, 0x14));
+    }
+}

@@ -1,0 +1,266 @@
+//! Which lock operation failed, and what kind of failure it was.
+
+use super::exception::{
+    ACCESS_DENIED, ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR, INVALID_HANDLE,
+    OBJECT_TYPE_MISMATCH, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
+};
+use super::frame::{Frame, NameSource};
+
+/// A critical-section call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `LeaveCriticalSection`.
+    Leave,
+    /// `EnterCriticalSection`.
+    Enter,
+    /// `TryEnterCriticalSection`.
+    TryEnter,
+    /// `DeleteCriticalSection`.
+    Delete,
+}
+
+impl Operation {
+    /// The name as it stands in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::Enter => "enter",
+            Self::TryEnter => "try-enter",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The Win32 function.
+    #[must_use]
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Leave => "LeaveCriticalSection",
+            Self::Enter => "EnterCriticalSection",
+            Self::TryEnter => "TryEnterCriticalSection",
+            Self::Delete => "DeleteCriticalSection",
+        }
+    }
+
+    /// The operation of an exported function: ntdll's own, or the kernel32 and kernelbase names that
+    /// forward to it.
+    #[must_use]
+    pub fn of_function(name: &str) -> Option<Self> {
+        match name.strip_prefix("Rtl").unwrap_or(name) {
+            "LeaveCriticalSection" => Some(Self::Leave),
+            "EnterCriticalSection" => Some(Self::Enter),
+            "TryEnterCriticalSection" => Some(Self::TryEnter),
+            "DeleteCriticalSection" => Some(Self::Delete),
+            _ => None,
+        }
+    }
+}
+
+/// What kind of failure it was. Decides which causes are possible at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// Leave could not signal the event; the status.
+    Signal(u32),
+    /// Enter could not wait for the event; the status.
+    Wait(u32),
+    /// The section itself could not be read or written.
+    SectionAccess,
+    /// The debug record behind the section could not be read or written.
+    DebugInfoAccess,
+    /// Leave found the section not locked.
+    NotOwner,
+    /// Enter gave up waiting.
+    PossibleDeadlock,
+    /// Delete could not close the event; the status.
+    DeleteClose(u32),
+    /// Something else went wrong inside a lock function.
+    OtherAccess,
+}
+
+/// How sure the operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OperationSource {
+    /// The frame is named by an export, through unwind data or the call instruction.
+    Exports,
+    /// The frame is named by the caller's import.
+    CallerImport,
+    /// No frame is named; exception, modules and a section on the stack agree.
+    Inferred,
+}
+
+impl OperationSource {
+    /// The name as it stands in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exports => "ntdll-exports",
+            Self::CallerImport => "caller-imports",
+            Self::Inferred => "inferred",
+        }
+    }
+}
+
+/// A lock operation found on the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundOperation {
+    /// The operation.
+    pub operation: Operation,
+    /// How it is known.
+    pub source: OperationSource,
+    /// Index of the lock function's frame.
+    pub frame: usize,
+    /// Index of the frame that called it, when there is one.
+    pub caller: Option<usize>,
+}
+
+/// What the frames say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// A lock function failed.
+    Lock(FoundOperation),
+    /// Another function failed: its frame.
+    Other(usize),
+    /// No frame near the exception has a name.
+    Unnamed,
+}
+
+/// Functions that only raise an exception somebody else asked for.
+const RAISERS: &[&str] = &[
+    "RtlRaiseStatus",
+    "RtlRaiseException",
+    "KiRaiseUserExceptionDispatcher",
+    "NtRaiseException",
+    "ZwRaiseException",
+    "KiUserExceptionDispatcher",
+];
+
+/// Services that Leave, Enter and Delete call for the event.
+const SERVICES: &[&str] = &[
+    "NtSetEvent",
+    "ZwSetEvent",
+    "NtSetEventEx",
+    "ZwSetEventEx",
+    "NtSetEventBoostPriority",
+    "ZwSetEventBoostPriority",
+    "NtReleaseSemaphore",
+    "ZwReleaseSemaphore",
+    "NtReleaseKeyedEvent",
+    "ZwReleaseKeyedEvent",
+    "NtWaitForSingleObject",
+    "ZwWaitForSingleObject",
+    "NtWaitForKeyedEvent",
+    "ZwWaitForKeyedEvent",
+    "NtCreateEvent",
+    "ZwCreateEvent",
+    "NtClose",
+    "ZwClose",
+];
+
+/// Parts of the lock functions that have names of their own (critical-sections.md 4.2).
+const PARTS: &[&str] = &[
+    "RtlpUnWaitCriticalSection",
+    "RtlpWaitOnCriticalSection",
+    "RtlpWaitForCriticalSection",
+    "RtlpEnterCriticalSectionContended",
+    "RtlpNotOwnerCriticalSection",
+    "RtlpAddDebugInfoToCriticalSection",
+    "RtlpCreateCriticalSectionSem",
+    "RtlpFreeDebugInfo",
+];
+
+/// Reads the operation off the frames, innermost first.
+///
+/// - situation: an old return address into a lock function lies on the stack of an unrelated crash.
+/// - example: an access violation in RtlFreeHeap above the remains of a LeaveCriticalSection that returned.
+/// - handling: from the exception outwards only raisers, services, parts of lock functions and nameless frames of
+///   ntdll may come first, and every frame must be exact; any other name ends the search.
+/// - test: `stale_leave_is_not_a_lock_failure` (tests/accuracy).
+#[must_use]
+pub fn read_frames(
+    frames: &[Frame],
+    is_ntdll: impl Fn(&Frame) -> bool,
+    is_system: impl Fn(&Frame) -> bool,
+) -> Reading {
+    for (index, frame) in frames.iter().enumerate() {
+        if !frame.trust.is_exact() {
+            return Reading::Unnamed;
+        }
+        let Some(function) = &frame.function else {
+            if is_ntdll(frame) {
+                continue;
+            }
+            // A program that calls a raiser or a service by itself.
+            let all_named = frames.iter().take(index).all(|frame| frame.function.is_some());
+            return if all_named { Reading::Other(index) } else { Reading::Unnamed };
+        };
+        // A name won through a word of the stack that nothing proves to be the return address.
+        let is_guessed = function.source == NameSource::Import
+            && frames.get(index.saturating_add(1)).is_some_and(|caller| !caller.trust.is_exact());
+        if is_guessed {
+            return Reading::Unnamed;
+        }
+        let name = function.name.as_str();
+        // Portability layers export functions of the same names.
+        if let Some(operation) = Operation::of_function(name).filter(|_| is_system(frame)) {
+            let caller =
+                outermost_lock_frame(frames, index).checked_add(1).filter(|at| *at < frames.len());
+            let source = match function.source {
+                NameSource::Import => OperationSource::CallerImport,
+                _ => OperationSource::Exports,
+            };
+            return Reading::Lock(FoundOperation { operation, source, frame: index, caller });
+        }
+        if !RAISERS.contains(&name) && !SERVICES.contains(&name) && !PARTS.contains(&name) {
+            return Reading::Other(index);
+        }
+    }
+    Reading::Unnamed
+}
+
+/// kernel32 and kernelbase may have a frame of their own above ntdll's.
+fn outermost_lock_frame(frames: &[Frame], innermost: usize) -> usize {
+    let is_lock = |frame: &Frame| {
+        frame
+            .function
+            .as_ref()
+            .is_some_and(|function| Operation::of_function(&function.name).is_some())
+    };
+    let more =
+        frames.iter().skip(innermost.saturating_add(1)).take_while(|frame| is_lock(frame)).count();
+    innermost.saturating_add(more)
+}
+
+/// The kind of failure, from the exception's code and the operation. `None` when such an exception in such
+/// a call is no failure of the lock.
+#[must_use]
+pub fn failure(operation: Operation, exception: &EffectiveException) -> Option<Failure> {
+    let code = exception.record.code;
+    match (code, operation) {
+        (INVALID_HANDLE | OBJECT_TYPE_MISMATCH | ACCESS_DENIED, Operation::Leave) => {
+            Some(Failure::Signal(code))
+        }
+        (
+            INVALID_HANDLE | OBJECT_TYPE_MISMATCH | ACCESS_DENIED,
+            Operation::Enter | Operation::TryEnter,
+        ) => Some(Failure::Wait(code)),
+        (INVALID_HANDLE | OBJECT_TYPE_MISMATCH | ACCESS_DENIED, Operation::Delete) => {
+            Some(Failure::DeleteClose(code))
+        }
+        (ACCESS_VIOLATION | IN_PAGE_ERROR, _) => Some(Failure::OtherAccess),
+        (RESOURCE_NOT_OWNED, Operation::Leave) => Some(Failure::NotOwner),
+        (POSSIBLE_DEADLOCK, Operation::Enter) => Some(Failure::PossibleDeadlock),
+        _ => None,
+    }
+}
+
+/// Whether a code is one that a failed signal or wait raises.
+#[must_use]
+pub fn is_handle_status(code: u32) -> bool {
+    matches!(code, INVALID_HANDLE | OBJECT_TYPE_MISMATCH | ACCESS_DENIED)
+}
+
+/// Whether a name is one of a function that closes handles: its exception is about the handle passed to it.
+#[must_use]
+pub fn is_close(name: &str) -> bool {
+    matches!(name, "CloseHandle" | "NtClose" | "ZwClose")
+}

@@ -1,0 +1,200 @@
+//! The stacks of the other threads, walked by minidump-unwind with csdump's unwinder as its provider.
+//!
+//! The provider sets or clears *every* nonvolatile register, because the crate forwards those that a
+//! provider leaves alone as if they were known to be unchanged. What the crate finds without the provider
+//! (frame pointers, scans) keeps the trust that the crate gives it.
+
+use super::frame::{Frame, Trust};
+use super::names;
+use super::stack::{self, Scene};
+use crate::dump::Cpu;
+use crate::dump::memory::PointerWidth;
+use crate::image::IpKind;
+use crate::image::registers::{Provenance, Register, RegisterFile};
+use async_trait::async_trait;
+use minidump::format::{MINIDUMP_LOCATION_DESCRIPTOR, MINIDUMP_MEMORY_DESCRIPTOR};
+use minidump::{MinidumpContext, MinidumpMemory, MinidumpModuleList, Module, UnifiedMemory};
+use minidump_unwind::{
+    CallStack, FileError, FileKind, FillSymbolError, FrameSymbolizer, FrameTrust, FrameWalker,
+    StackFrame, SymbolProvider, SystemInfo, walk_stack,
+};
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
+
+/// Most bytes of a stack given to the crate: each of its frames costs 2.7 KB and may be 16 bytes long.
+const MAX_STACK: u64 = 512 << 10;
+
+/// csdump's unwinder as a provider of call-frame information.
+struct ImageProvider<'s, 'd> {
+    scene: Scene<'s, 'd>,
+    width: PointerWidth,
+    /// Frames that the crate has asked about.
+    frames: AtomicUsize,
+}
+
+#[async_trait]
+impl SymbolProvider for ImageProvider<'_, '_> {
+    async fn fill_symbol(
+        &self,
+        _module: &(dyn Module + Sync),
+        _frame: &mut (dyn FrameSymbolizer + Send),
+    ) -> Result<(), FillSymbolError> {
+        // The crate has no limit of its own; a future that is never ready stops it (see `walk`).
+        if self.frames.fetch_add(1, Ordering::Relaxed) >= stack::MAX_FRAMES {
+            std::future::pending::<()>().await;
+        }
+        Err(FillSymbolError {})
+    }
+
+    async fn walk_frame(
+        &self,
+        _module: &(dyn Module + Sync),
+        walker: &mut (dyn FrameWalker + Send),
+    ) -> Option<()> {
+        let callee = self.callee(walker)?;
+        let caller = stack::certain_step(self.scene, &callee)?;
+        walker.set_cfa(caller.registers.sp()?)?;
+        walker.set_ra(caller.registers.ip())?;
+        for register in Register::ALL {
+            if register == Register::Rsp || !register.is_nonvolatile(self.width) {
+                continue;
+            }
+            let name = register.name(self.width);
+            match caller.registers.get(register) {
+                Some(value) => {
+                    let _ = walker.set_caller_register(name, value);
+                }
+                None => walker.clear_caller_register(name),
+            }
+        }
+        Some(())
+    }
+
+    async fn get_file_path(
+        &self,
+        _module: &(dyn Module + Sync),
+        _kind: FileKind,
+    ) -> Result<PathBuf, FileError> {
+        Err(FileError::NotFound)
+    }
+}
+
+impl ImageProvider<'_, '_> {
+    /// The frame that the crate wants to leave. It hands out the address inside the call, one before the
+    /// return address, for every frame but the innermost.
+    fn callee(&self, walker: &mut (dyn FrameWalker + Send)) -> Option<Frame> {
+        let (ip, ip_kind) = if walker.has_grand_callee() {
+            (walker.get_instruction().checked_add(1)?, IpKind::ReturnAddress)
+        } else {
+            (walker.get_instruction(), IpKind::Exact)
+        };
+        let sp = walker.get_callee_register(Register::Rsp.name(self.width))?;
+        let mut registers = RegisterFile::new(self.width, ip, sp);
+        for register in
+            Register::ALL.into_iter().filter(|register| register.is_nonvolatile(self.width))
+        {
+            if let Some(value) = walker.get_callee_register(register.name(self.width)) {
+                registers.set(register, value, Provenance::Unchanged);
+            }
+        }
+        let module =
+            self.scene.dump.module_at(ip_kind.lookup_address(ip)).map(|module| module.base);
+        Some(Frame {
+            registers,
+            ip_kind,
+            trust: Trust::UnwindData,
+            return_slot: None,
+            module,
+            start: None,
+            function: None,
+        })
+    }
+}
+
+/// Walks the stack that begins at a context, and names its frames.
+#[must_use]
+pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
+    let width = scene.dump.system.pointer_width;
+    let modules: MinidumpModuleList = scene.dump.minidump.get_stream().unwrap_or_default();
+    let mut call_stack = CallStack::with_context(context.clone());
+    let memory = stack_memory(scene, context.get_stack_pointer());
+    let provider = ImageProvider { scene, width, frames: AtomicUsize::new(0) };
+    let system = system_info(scene);
+    let memory = memory.as_ref().map(UnifiedMemory::Memory);
+    {
+        let walking =
+            pin!(walk_stack(0, (), &mut call_stack, memory, &modules, &system, &provider));
+        // Nothing in it waits: one poll ends it, or stops it at the last frame allowed.
+        let _ = walking.poll(&mut Context::from_waker(Waker::noop()));
+    }
+    let mut frames: Vec<Frame> = call_stack
+        .frames
+        .iter()
+        .take(stack::MAX_FRAMES)
+        .enumerate()
+        .map(|(index, frame)| converted(scene, frame, index == 0))
+        .collect();
+    names::name_frames(scene, &mut frames);
+    frames
+}
+
+/// The region that holds the stack, in the crate's form, up to [`MAX_STACK`] bytes above the stack pointer.
+fn stack_memory<'d>(scene: Scene<'_, 'd>, sp: u64) -> Option<MinidumpMemory<'d>> {
+    let region = scene.dump.memory.region_at(sp)?;
+    let end = usize::try_from(sp.checked_sub(region.base)?.saturating_add(MAX_STACK)).ok()?;
+    let bytes = region.bytes.get(..end).unwrap_or(region.bytes);
+    Some(MinidumpMemory {
+        desc: MINIDUMP_MEMORY_DESCRIPTOR {
+            start_of_memory_range: region.base,
+            memory: MINIDUMP_LOCATION_DESCRIPTOR { data_size: 0, rva: 0 },
+        },
+        base_address: region.base,
+        size: bytes.len() as u64,
+        bytes,
+        endian: minidump::Endian::Little,
+    })
+}
+
+fn system_info(scene: Scene<'_, '_>) -> SystemInfo {
+    use minidump::system_info as crates;
+    SystemInfo {
+        os: crates::Os::Windows,
+        os_version: None,
+        os_build: None,
+        cpu: match scene.dump.system.cpu {
+            Cpu::X86 => crates::Cpu::X86,
+            Cpu::Amd64 => crates::Cpu::X86_64,
+            Cpu::Arm64 => crates::Cpu::Arm64,
+            Cpu::Other(number) => crates::Cpu::Unknown(number),
+        },
+        cpu_info: None,
+        cpu_microcode_version: None,
+        cpu_count: 0,
+    }
+}
+
+fn converted(scene: Scene<'_, '_>, frame: &StackFrame, is_first: bool) -> Frame {
+    let width = scene.dump.system.pointer_width;
+    let ip_kind = if is_first { IpKind::Exact } else { IpKind::ReturnAddress };
+    let registers = RegisterFile::from_context(&frame.context).unwrap_or_else(|| {
+        let ip = if is_first { frame.instruction } else { frame.resume_address };
+        RegisterFile::new(width, ip, frame.context.get_stack_pointer())
+    });
+    let module =
+        scene.dump.module_at(ip_kind.lookup_address(registers.ip())).map(|module| module.base);
+    let trust = match frame.trust {
+        FrameTrust::Context => Trust::Context,
+        FrameTrust::CallFrameInfo => match width {
+            PointerWidth::Eight => Trust::UnwindData,
+            PointerWidth::Four => Trust::CallTarget,
+        },
+        FrameTrust::FramePointer => Trust::FramePointer,
+        _ => Trust::Scan,
+    };
+    let return_slot =
+        registers.sp().and_then(|sp| sp.checked_sub(width.bytes())).filter(|_| !is_first);
+    Frame { registers, ip_kind, trust, return_slot, module, start: None, function: None }
+}

@@ -1,0 +1,296 @@
+//! Walking the faulting thread's stack.
+//!
+//! [`walk`] applies one pure step after another: registers and memory in, the caller's registers out, each
+//! register with its origin. x64 goes by unwind data read out of the dump's memory; x86 by the call
+//! instructions, frame pointers and, last, a scan.
+
+use super::call_site;
+use super::frame::{Frame, Trust};
+use super::stack_x86;
+use crate::dump::Dump;
+use crate::dump::memory::PointerWidth;
+use crate::image::call_target::{self, CallKind, CallSite, Callee};
+use crate::image::flow::FlowCache;
+use crate::image::images::Images;
+use crate::image::registers::{Provenance, Register, RegisterFile};
+use crate::image::{IpKind, unwind_x64};
+
+/// Most frames of one stack.
+pub const MAX_FRAMES: usize = 1024;
+/// Slots searched for a return address above the innermost frame; RtlRaiseStatus alone takes about 200.
+const SCAN_FIRST: u64 = 256;
+/// Slots searched for a return address above any other frame.
+const SCAN_LATER: u64 = 40;
+
+/// What the walker reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'s, 'd> {
+    /// The dump.
+    pub dump: &'s Dump<'d>,
+    /// The images in its memory.
+    pub images: &'s Images<'s, 'd>,
+    /// Control flow of x86 functions followed so far.
+    pub flows: &'s FlowCache,
+}
+
+impl Scene<'_, '_> {
+    /// The call instruction that ends at a return address. A call through a register that was loaded from an
+    /// import slot is given as a call through that slot.
+    #[must_use]
+    pub fn call_site(self, return_address: u64) -> Option<CallSite> {
+        let width = self.dump.system.pointer_width;
+        let mut site = call_target::call_site(self.images, return_address, width)?;
+        if let CallKind::Register(register) = site.kind
+            && let Some(slot) =
+                call_site::called_slot(self, return_address, site.call_address, register)
+        {
+            site.kind = CallKind::Slot { slot, content: self.dump.memory.pointer(slot, width) };
+        }
+        Some(site)
+    }
+
+    /// Where a call goes, behind import slots and jump thunks.
+    #[must_use]
+    pub fn target(&self, site: &CallSite) -> Option<u64> {
+        let first = match site.kind {
+            CallKind::Direct(target) => target,
+            CallKind::Slot { content, .. } => content?,
+            CallKind::Register(_) | CallKind::Memory => return None,
+        };
+        let resolution = call_target::resolve(self.images, first, self.dump.system.pointer_width);
+        match resolution.open_slot {
+            None => resolution.trail.last().copied(),
+            Some(_) => None,
+        }
+    }
+
+    /// The name of what a call goes to.
+    #[must_use]
+    pub fn callee(&self, site: &CallSite) -> Option<Callee> {
+        call_target::callee(self.images, site, self.dump.system.pointer_width)
+    }
+
+    /// The export that starts at an address.
+    #[must_use]
+    pub fn export_at(&self, address: u64) -> Option<String> {
+        self.images.module_at(address)?.export_at(address)
+    }
+}
+
+/// A step's result: the caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Its registers.
+    pub registers: RegisterFile,
+    /// What its instruction pointer is.
+    pub ip_kind: IpKind,
+    /// How it was found.
+    pub trust: Trust,
+    /// The slot of the return address.
+    pub return_slot: Option<u64>,
+    /// Address of the start of the function that was left, where a call target proves it.
+    pub callee_start: Option<u64>,
+}
+
+/// Walks from a register file to the end of the stack. Frames are not yet named.
+#[must_use]
+pub fn walk(scene: Scene<'_, '_>, start: RegisterFile) -> Vec<Frame> {
+    walk_from(scene, start, IpKind::Exact, Trust::Context, None)
+}
+
+/// Walks from any frame to the end of the stack.
+#[must_use]
+pub fn walk_from(
+    scene: Scene<'_, '_>,
+    start: RegisterFile,
+    ip_kind: IpKind,
+    trust: Trust,
+    return_slot: Option<u64>,
+) -> Vec<Frame> {
+    let mut frames = vec![frame(scene, start, ip_kind, trust, return_slot)];
+    while frames.len() < MAX_FRAMES {
+        let is_first = frames.len() == 1;
+        let Some(innermost) = frames.last_mut() else { break };
+        let Some(caller) = step(scene, innermost, is_first) else { break };
+        innermost.start = caller.callee_start;
+        if caller.registers.ip() < 0x1000 {
+            break;
+        }
+        frames.push(frame(
+            scene,
+            caller.registers,
+            caller.ip_kind,
+            caller.trust,
+            caller.return_slot,
+        ));
+    }
+    frames
+}
+
+fn frame(
+    scene: Scene<'_, '_>,
+    registers: RegisterFile,
+    ip_kind: IpKind,
+    trust: Trust,
+    return_slot: Option<u64>,
+) -> Frame {
+    let module =
+        scene.dump.module_at(ip_kind.lookup_address(registers.ip())).map(|module| module.base);
+    Frame { registers, ip_kind, trust, return_slot, module, start: None, function: None }
+}
+
+/// The caller of a frame; `None` at the end of the stack, and where the stack pointer would not rise.
+fn step(scene: Scene<'_, '_>, frame: &Frame, is_first: bool) -> Option<Caller> {
+    let slots = if is_first { SCAN_FIRST } else { SCAN_LATER };
+    let caller = match frame.registers.width() {
+        PointerWidth::Eight => step_x64(scene, frame, slots),
+        PointerWidth::Four => stack_x86::step(scene, frame, slots),
+    }?;
+    (caller.registers.sp()? > frame.registers.sp()?).then_some(caller)
+}
+
+fn step_x64(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
+    by_unwind_data(scene, frame)
+        .or_else(|| by_call_to_nowhere(scene, frame))
+        .or_else(|| by_frame_pointer(scene, frame))
+        .or_else(|| by_scan(scene, frame, slots))
+}
+
+/// A step that nothing is guessed in: by unwind data, or proven by the call target.
+#[must_use]
+pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    let caller = match frame.registers.width() {
+        PointerWidth::Eight => by_unwind_data(scene, frame),
+        PointerWidth::Four => stack_x86::proven_step(scene, frame),
+    }?;
+    (caller.registers.sp()? > frame.registers.sp()?).then_some(caller)
+}
+
+fn by_unwind_data(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    let image = scene.images.image_at(frame.lookup_address())?;
+    let step = unwind_x64::step(&scene.dump.memory, image, &frame.registers, frame.ip_kind).ok()?;
+    let trust = match step.trust {
+        unwind_x64::StepTrust::Leaf => Trust::Leaf,
+        _ => Trust::UnwindData,
+    };
+    // Below a machine frame the address is exact and no call put it there.
+    let return_slot = match step.ip_kind {
+        IpKind::ReturnAddress => step.registers.sp()?.checked_sub(8),
+        IpKind::Exact => None,
+    };
+    Some(Caller {
+        registers: step.registers,
+        ip_kind: step.ip_kind,
+        trust,
+        return_slot,
+        callee_start: None,
+    })
+}
+
+/// A call to an address without code leaves its return address on top of the stack.
+fn by_call_to_nowhere(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    if frame.trust != Trust::Context || frame.module.is_some() {
+        return None;
+    }
+    let step = unwind_x64::step_leaf(&scene.dump.memory, &frame.registers).ok()?;
+    is_return_address(scene, step.registers.ip()).then_some(())?;
+    let return_slot = step.registers.sp()?.checked_sub(8);
+    Some(Caller {
+        registers: step.registers,
+        ip_kind: step.ip_kind,
+        trust: Trust::Leaf,
+        return_slot,
+        callee_start: None,
+    })
+}
+
+/// Without unwind data: rbp may be a frame pointer.
+fn by_frame_pointer(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    let rbp = frame.registers.get(Register::Rbp)?;
+    let sp = frame.registers.sp()?;
+    let above = sp.checked_add(0x2_0000)?;
+    if !(sp..above).contains(&rbp) || !rbp.is_multiple_of(8) {
+        return None;
+    }
+    let saved = scene.dump.memory.u64(rbp)?;
+    let return_slot = rbp.checked_add(8)?;
+    let ip = scene.dump.memory.u64(return_slot)?;
+    (saved > rbp && is_return_address(scene, ip)).then_some(())?;
+    let mut registers = RegisterFile::new(PointerWidth::Eight, ip, return_slot.checked_add(8)?);
+    registers.set(Register::Rsp, return_slot.checked_add(8)?, Provenance::Computed);
+    registers.set(Register::Rbp, saved, Provenance::Restored { address: rbp });
+    Some(Caller {
+        registers,
+        ip_kind: IpKind::ReturnAddress,
+        trust: Trust::FramePointer,
+        return_slot: Some(return_slot),
+        callee_start: None,
+    })
+}
+
+fn by_scan(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
+    let start = frame.registers.sp()?.checked_next_multiple_of(8)?;
+    for slot in (0..slots).filter_map(|index| start.checked_add(index.checked_mul(8)?)) {
+        let ip = scene.dump.memory.u64(slot)?;
+        // A raiser keeps the CONTEXT on its own stack, and with it its own instruction pointer.
+        if ip != frame.registers.ip() && is_return_address(scene, ip) {
+            let mut registers = RegisterFile::new(PointerWidth::Eight, ip, slot.checked_add(8)?);
+            registers.set(Register::Rsp, slot.checked_add(8)?, Provenance::Computed);
+            return Some(Caller {
+                registers,
+                ip_kind: IpKind::ReturnAddress,
+                trust: Trust::Scan,
+                return_slot: Some(slot),
+                callee_start: None,
+            });
+        }
+    }
+    None
+}
+
+/// Whether a stack word can be a return address.
+///
+/// - situation: without unwind data every word that points into a module may be one.
+/// - example: a function pointer in a local variable points into a module too.
+/// - handling: where the code is in the dump a call instruction must end at the address; where it is not, being
+///   inside a module has to do.
+/// - test: `scan_skips_what_no_call_precedes`.
+#[must_use]
+pub fn is_return_address(scene: Scene<'_, '_>, ip: u64) -> bool {
+    if scene.dump.module_at(ip.saturating_sub(1)).is_none() {
+        return false;
+    }
+    let memory = &scene.dump.memory;
+    let code_is_there = ip.checked_sub(1).and_then(|before| memory.u8(before)).is_some();
+    !code_is_there || scene.call_site(ip).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Cpu;
+    use crate::dump::synth::Synth;
+
+    #[test]
+    fn scan_skips_what_no_call_precedes() {
+        let mut code = vec![0x90; 0x100];
+        // call +0 at 0x40_0050: the address behind it is a return address.
+        code[0x50..0x55].copy_from_slice(&[0xE8, 0, 0, 0, 0]);
+        let mut stack = Vec::new();
+        for word in [0x40_0020_u64, 0x40_0055] {
+            stack.extend_from_slice(&word.to_le_bytes());
+        }
+        let file = Synth::new(Cpu::Amd64)
+            .module(0x40_0000, 0x1000, "app.exe", [1, 0, 0, 0])
+            .memory(0x40_0000, code)
+            .memory(0x10_0000, stack)
+            .build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, [(0x40_0000, 0x1000)]);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let frames = walk(scene, RegisterFile::new(PointerWidth::Eight, 0x40_0010, 0x10_0000));
+        assert_eq!(frames[1].registers.ip(), 0x40_0055);
+        assert_eq!(frames[1].trust, Trust::Scan);
+        assert_eq!(frames[1].return_slot, Some(0x10_0008));
+    }
+}

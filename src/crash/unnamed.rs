@@ -1,0 +1,420 @@
+//! Lock failures in dumps that do not hold ntdll's image: no frame of ntdll has a name.
+//!
+//! The call into ntdll still names its target where the caller's code and import table are in the dump.
+//! Where they are not, exception, fault address and a section behind a register or a stack word must agree,
+//! and the operation is marked as inferred.
+
+use super::exception::{
+    ACCESS_VIOLATION, EffectiveException, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
+};
+use super::fault;
+use super::frame::{Frame, FunctionName, NameSource, Trust};
+use super::locate::{self, Candidate, Located, Search};
+use super::operation::{self, Failure, FoundOperation, Operation, OperationSource};
+use super::stack::{self, Scene};
+use super::{LockFailure, is_ntdll, named};
+use crate::critsec::debug_info::{contention_count_offset, entry_count_offset};
+use crate::critsec::fill;
+use crate::critsec::handle::{self, HandleState};
+use crate::critsec::layout::Layout;
+use crate::critsec::lock_count::LockCountEncoding;
+use crate::dump::memory::PointerWidth;
+use crate::image::IpKind;
+use crate::image::registers::{Provenance, Register, RegisterFile};
+use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
+
+/// Bytes above the innermost stack pointer searched for a call into ntdll. RtlRaiseStatus alone keeps a
+/// CONTEXT (0x4D0 bytes on x64) and a record there.
+const CALL_WINDOW: u64 = 0x1000;
+
+/// Reads a crash in ntdll whose frames have no names.
+///
+/// - situation: a small dump without ntdll's image; calls that are seen to go through an import lie on the stack, of
+///   which only one led to the crash, and nothing proves which.
+/// - example: a CloseHandle that returned before the LeaveCriticalSection that failed.
+/// - handling: a lock call counts when the section it was given explains the failure: it passes the gate, or the fault
+///   hits it. Failing that, a handle status is a lock's unless only calls that close handles are seen.
+/// - test: `small_dumps_are_never_not_applicable` (tests/accuracy).
+pub(super) fn read(
+    scene: Scene<'_, '_>,
+    frames: &mut Vec<Frame>,
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+) -> Option<LockFailure> {
+    if !is_ntdll(scene.dump, frames.first()?.module) {
+        return None;
+    }
+    let calls = named_calls(scene, frames.first()?);
+    for call in calls
+        .iter()
+        .filter(|call| Operation::of_function(&call.name).is_some())
+        .take(MAX_LOCK_CALLS)
+    {
+        if let Some(lock) = by_import(scene, frames, exception, encoding, call, Explanation::Needed)
+        {
+            return Some(lock);
+        }
+    }
+    // The kernel's own raise can be continued, RtlRaiseStatus's cannot (critical-sections.md 4.1).
+    let by_kernel = exception.record.flags & NONCONTINUABLE == 0;
+    let is_lock = |call: &Call| Operation::of_function(&call.name).is_some();
+    let nearest = calls.first();
+    if let Some(call) = nearest.filter(|call| is_lock(call) && !by_kernel)
+        && let Some(lock) =
+            by_import(scene, frames, exception, encoding, call, Explanation::NotNeeded)
+    {
+        return Some(lock);
+    }
+    let closes = nearest.is_some_and(|call| operation::is_close(&call.name))
+        && (by_kernel || !calls.iter().any(is_lock));
+    // Lock functions are forwarded and have no frame in kernel32: a frame there is another function's.
+    let through_kernel32 = frames.get(1).is_some_and(|frame| {
+        let in_ntdll = is_ntdll(scene.dump, frame.module);
+        frame.trust.is_exact() && super::is_system(scene.dump, frame.module) && !in_ntdll
+    });
+    if closes || by_kernel && through_kernel32 {
+        None
+    } else {
+        infer(scene, frames, exception, encoding)
+    }
+}
+
+/// Whether the section that a call was given must account for the failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Explanation {
+    Needed,
+    /// The nearest call goes to a lock function, and RtlRaiseStatus raised a handle status.
+    NotNeeded,
+}
+
+/// EXCEPTION_NONCONTINUABLE in `ExceptionFlags` (winnt.h).
+const NONCONTINUABLE: u32 = 1;
+/// Most calls of lock functions looked at.
+const MAX_LOCK_CALLS: usize = 8;
+
+/// A call out of a module whose code is in the dump.
+struct Call {
+    slot: u64,
+    return_address: u64,
+    name: String,
+}
+
+/// The calls on the stack whose callee has a name, nearest first.
+fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> {
+    let width = scene.dump.system.pointer_width;
+    let start = innermost.registers.sp().and_then(|sp| sp.checked_next_multiple_of(width.bytes()));
+    let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
+    (0..slots)
+        .filter_map(|index| {
+            let slot = start?.checked_add(index.checked_mul(width.bytes())?)?;
+            let return_address = scene.dump.memory.pointer(slot, width)?;
+            scene.dump.module_at(return_address.saturating_sub(1))?;
+            let site = scene.call_site(return_address)?;
+            let name = scene.callee(&site)?.name()?.to_owned();
+            Some(Call { slot, return_address, name })
+        })
+        .collect()
+}
+
+/// The failure as one of the lock function that `call` goes to; the frames are laid anew from there. `None`
+/// when the section that the call was given does not explain it.
+fn by_import(
+    scene: Scene<'_, '_>,
+    frames: &mut Vec<Frame>,
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+    call: &Call,
+    explanation: Explanation,
+) -> Option<LockFailure> {
+    let operation = Operation::of_function(&call.name)?;
+    let mut anew = lay_frames(scene, frames, call)?;
+    let found = FoundOperation {
+        operation,
+        source: OperationSource::CallerImport,
+        frame: 0,
+        caller: Some(1),
+    };
+    let lock = named(scene, &anew, exception, encoding, found)?;
+    let is_explained = explains(scene, &lock);
+    let status = operation::is_handle_status(exception.record.code);
+    (is_explained || explanation == Explanation::NotNeeded && status).then_some(())?;
+    if let Some(innermost) = anew.first_mut() {
+        innermost.function =
+            Some(FunctionName { name: call.name.clone(), source: NameSource::Import, start: None });
+    }
+    if let Some(caller) = anew.get_mut(1).filter(|_| is_explained) {
+        // The section that this call was given explains the failure.
+        caller.trust = Trust::CallTarget;
+    }
+    *frames = anew;
+    Some(lock)
+}
+
+/// Whether the section that was found accounts for the failure.
+fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
+    let candidate = lock.located.as_ref().map(|located| &located.candidate);
+    match lock.failure {
+        Failure::OtherAccess => false,
+        Failure::Signal(_) => candidate.is_some_and(|candidate| match candidate.gate {
+            Some(gate) => gate.passes(),
+            None => candidate.is_exact(),
+        }),
+        Failure::Wait(_) => candidate.is_some(),
+        Failure::DeleteClose(_) => {
+            candidate.and_then(|candidate| candidate.raw).is_some_and(|raw| {
+                let state = handle::check(scene.dump, raw.lock_semaphore);
+                matches!(state, HandleState::Absent | HandleState::NotAHandle)
+            })
+        }
+        Failure::SectionAccess => candidate.is_some_and(Candidate::is_confirmed),
+        _ => true,
+    }
+}
+
+fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec<Frame>> {
+    let width = scene.dump.system.pointer_width;
+    let sp = call.slot.checked_add(width.bytes())?;
+    let known = frames.iter().find(|frame| {
+        frame.registers.ip() == call.return_address && frame.registers.sp() == Some(sp)
+    });
+    let registers = known.map_or_else(
+        || {
+            let mut registers = RegisterFile::new(width, call.return_address, sp);
+            registers.set(Register::Rsp, sp, Provenance::Computed);
+            registers
+        },
+        |frame| frame.registers.clone(),
+    );
+    let mut anew = vec![frames.first()?.clone()];
+    let mut outer =
+        stack::walk_from(scene, registers, IpKind::ReturnAddress, Trust::Scan, Some(call.slot));
+    super::names::name_frames(scene, &mut outer);
+    anew.append(&mut outer);
+    Some(anew)
+}
+
+/// Nothing on the stack names a callee.
+fn infer(
+    scene: Scene<'_, '_>,
+    frames: &[Frame],
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+) -> Option<LockFailure> {
+    let code = exception.record.code;
+    let caller = frames.iter().position(|frame| !is_ntdll(scene.dump, frame.module));
+    let caller = caller.filter(|index| {
+        frames.iter().take(index.saturating_add(1)).all(|frame| frame.trust.is_exact())
+    });
+    let inferred = |operation, failure, located| LockFailure {
+        operation,
+        source: OperationSource::Inferred,
+        failure,
+        caller,
+        located,
+    };
+    match code {
+        _ if operation::is_handle_status(code) => {
+            let failure = Failure::Signal(code);
+            let search = Search { frames, found: None, exception, failure, encoding };
+            let (failure, located) = locate::locate(scene, search);
+            Some(inferred(located.as_ref().map(|_| Operation::Leave), failure, located))
+        }
+        // SRW locks raise it too.
+        RESOURCE_NOT_OWNED => Some(inferred(None, Failure::NotOwner, None)),
+        POSSIBLE_DEADLOCK => {
+            let failure = Failure::PossibleDeadlock;
+            let search = Search { frames, found: None, exception, failure, encoding };
+            Some(inferred(Some(Operation::Enter), failure, locate::locate(scene, search).1))
+        }
+        ACCESS_VIOLATION => {
+            let (operation, failure, candidate) = access(scene, frames, exception, encoding)?;
+            let located =
+                candidate.map(|candidate| Located { candidate, argument: None, others: 0 });
+            Some(inferred(operation, failure, located))
+        }
+        _ => None,
+    }
+}
+
+/// An access violation in ntdll that fits a lock operation by its address.
+///
+/// - situation: Leave first writes RecursionCount, Enter LockCount (before Server 2003 SP1 it reads SpinCount), and
+///   an Enter that has to wait counts itself in the record behind DebugInfo (critical-sections.md 0.1, 4.4).
+/// - example: writing 0x24 on x64 through a DebugInfo of 0, or the content of rbx plus 0xC.
+/// - handling: the fault must lie at such an offset from NULL, from a value in a nonvolatile register of the innermost
+///   frame, or from a fill pattern; the verdict stays inconclusive.
+/// - test: `an_access_violation_without_names_stays_inconclusive` (tests/accuracy).
+fn access(
+    scene: Scene<'_, '_>,
+    frames: &[Frame],
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+) -> Option<(Option<Operation>, Failure, Option<Candidate>)> {
+    let fault = fault::fault_address(exception)?;
+    let is_write = exception.record.parameters.first() == Some(&WRITE);
+    match counting_instruction(scene, frames.first()?) {
+        Some(counting) => return by_instruction(scene, frames.first()?, fault, encoding, counting),
+        None if is_write && code_is_there(scene, frames.first()?) => return None,
+        None => {}
+    }
+    let values: Vec<u64> = nonvolatile_values(frames.first()?);
+    if is_write && let Some((failure, candidate)) = through_record(scene, &values, fault, encoding)
+    {
+        return Some((Some(Operation::Enter), failure, candidate));
+    }
+    let touched = first_touches(scene.dump.system.pointer_width, encoding);
+    touched.into_iter().filter(|(.., write)| *write == is_write).find_map(
+        |(operation, offset, _)| {
+            let address = fault.checked_sub(offset)?;
+            let known = address == 0 || values.contains(&address);
+            let candidate =
+                candidate(scene, encoding, address, format!("fault address minus {offset:#x}"));
+            (known && candidate.raw.is_none()).then_some((
+                operation,
+                Failure::SectionAccess,
+                Some(candidate),
+            ))
+        },
+    )
+}
+
+/// An instruction that changes a 32-bit field in place, as lock functions count: lock btr, sub, inc, xadd. A
+/// list being unlinked, whose Blink has the offset of LockCount, merely stores.
+#[derive(Debug, Clone, Copy)]
+struct Counting {
+    base: u64,
+    displacement: u64,
+}
+
+/// The instruction at the frame's address, when it is one.
+fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting> {
+    let bytes = scene.dump.memory.read_up_to(frame.registers.ip(), 15);
+    let bits = match frame.registers.width() {
+        PointerWidth::Four => 32,
+        PointerWidth::Eight => 64,
+    };
+    let instruction = Decoder::new(bits, &bytes, DecoderOptions::NONE).decode();
+    let counts = matches!(
+        instruction.mnemonic(),
+        Mnemonic::Btr
+            | Mnemonic::Sub
+            | Mnemonic::Add
+            | Mnemonic::Inc
+            | Mnemonic::Dec
+            | Mnemonic::Xadd
+            | Mnemonic::Cmpxchg
+            | Mnemonic::And
+    );
+    let is_dword = instruction.op_count() > 0
+        && instruction.op0_kind() == OpKind::Memory
+        && instruction.memory_size().size() == 4
+        && instruction.memory_index() == iced_x86::Register::None;
+    (counts && is_dword).then_some(())?;
+    let number = u8::try_from(instruction.memory_base().full_register().number()).ok()?;
+    let base = instruction.memory_base().is_gpr().then(|| Register::from_number(number))??;
+    Some(Counting {
+        base: frame.registers.get(base)?,
+        displacement: instruction.memory_displacement64(),
+    })
+}
+
+fn code_is_there(scene: Scene<'_, '_>, frame: &Frame) -> bool {
+    scene.dump.memory.u8(frame.registers.ip()).is_some()
+}
+
+/// The lock operation that counts at that offset, when the fault is that of the instruction.
+fn by_instruction(
+    scene: Scene<'_, '_>,
+    frame: &Frame,
+    fault: u64,
+    encoding: LockCountEncoding,
+    counting: Counting,
+) -> Option<(Option<Operation>, Failure, Option<Candidate>)> {
+    let width = frame.registers.width();
+    let layout = Layout::of(width);
+    let Counting { base, displacement } = counting;
+    let is_its_fault = fault::is_without_address(width, fault)
+        || width.truncate(base.wrapping_add(displacement)) == fault;
+    is_its_fault.then_some(())?;
+    let section =
+        || Some(candidate(scene, encoding, base, "base of the faulting instruction".into()));
+    let record = match encoding {
+        LockCountEncoding::Flags => contention_count_offset(width),
+        LockCountEncoding::Counting => entry_count_offset(width),
+    };
+    match displacement {
+        offset if offset == layout.recursion_count => {
+            Some((Some(Operation::Leave), Failure::SectionAccess, section()))
+        }
+        // TryEnter touches the same field.
+        offset if offset == layout.lock_count => Some((None, Failure::SectionAccess, section())),
+        offset if offset == record => {
+            Some((Some(Operation::Enter), Failure::DebugInfoAccess, None))
+        }
+        _ => None,
+    }
+}
+
+/// `ExceptionInformation[0]` of a write.
+const WRITE: u64 = 1;
+
+/// What each operation touches first, and whether it writes there.
+fn first_touches(
+    width: PointerWidth,
+    encoding: LockCountEncoding,
+) -> [(Option<Operation>, u64, bool); 2] {
+    let leave = (Some(Operation::Leave), Layout::of(width).recursion_count, true);
+    match encoding {
+        // TryEnter touches the same field.
+        LockCountEncoding::Flags => [leave, (None, Layout::of(width).lock_count, true)],
+        LockCountEncoding::Counting => {
+            [leave, (Some(Operation::Enter), Layout::of(width).spin_count, false)]
+        }
+    }
+}
+
+fn nonvolatile_values(frame: &Frame) -> Vec<u64> {
+    let width = frame.registers.width();
+    let known = frame.registers.known();
+    known
+        .filter(|(register, ..)| *register != Register::Rsp && register.is_nonvolatile(width))
+        .map(|(_, value, _)| value)
+        .filter(|value| value.is_multiple_of(width.bytes()))
+        .collect()
+}
+
+/// Enter counting itself in the debug record of a section that is zero, a fill pattern, or in a register.
+fn through_record(
+    scene: Scene<'_, '_>,
+    values: &[u64],
+    fault: u64,
+    encoding: LockCountEncoding,
+) -> Option<(Failure, Option<Candidate>)> {
+    let width = scene.dump.system.pointer_width;
+    let record = fault.checked_sub(match encoding {
+        LockCountEncoding::Flags => contention_count_offset(width),
+        LockCountEncoding::Counting => entry_count_offset(width),
+    })?;
+    let holder =
+        values.iter().find(|value| scene.dump.memory.pointer(**value, width) == Some(record));
+    if holder.is_none() && record != 0 && !fill::is_pattern(record, width) {
+        return None;
+    }
+    let candidate =
+        holder.map(|address| candidate(scene, encoding, *address, "register of frame 0".into()));
+    Some((Failure::DebugInfoAccess, candidate))
+}
+
+fn candidate(
+    scene: Scene<'_, '_>,
+    encoding: LockCountEncoding,
+    address: u64,
+    text: String,
+) -> Candidate {
+    locate::judge(
+        scene,
+        encoding,
+        address,
+        vec![locate::Way { text, score: 3, exact: false, is_fault: true, is_waiter: false }],
+    )
+}
