@@ -12,5 +12,7 @@
 
 pub mod crash;
 pub mod critsec;
+pub mod diagnosis;
 pub mod dump;
+pub mod findings;
 pub mod image;

@@ -1,0 +1,150 @@
+//! Hard constraints: causes that the mechanism of the failure excludes before any weight is looked at.
+
+use super::cause::Cause;
+use crate::crash::operation::Failure;
+use crate::findings::{Finding, FindingId};
+
+/// What the dump lets one see at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The section's bytes are in the dump.
+    pub section: bool,
+    /// The map of the address space is in the dump.
+    pub memory_map: bool,
+}
+
+/// A cause that cannot be, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The cause.
+    pub cause: Cause,
+    /// Why it is impossible.
+    pub reason: &'static str,
+}
+
+/// What the kind of failure and the version exclude.
+#[must_use]
+pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<Exclusion> {
+    let has = |id| findings.iter().any(|finding| finding.id == id);
+    let mut excluded: Vec<Exclusion> = by_failure(failure)
+        .iter()
+        .map(|(cause, reason)| Exclusion { cause: *cause, reason })
+        .collect();
+    if has(FindingId::ChangedSince) {
+        for cause in [Cause::HandleClosed, Cause::NeverInitialized, Cause::Copied] {
+            excluded.push(Exclusion { cause, reason: CHANGED });
+        }
+    }
+    if has(FindingId::OnDeadStack) {
+        // Below a live stack pointer every later call writes: the bytes accuse nobody.
+        for cause in [Cause::Corrupted, Cause::NeverInitialized] {
+            excluded.push(Exclusion { cause, reason: DEAD_STACK });
+        }
+    }
+    if matches!(failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)) {
+        if has(FindingId::EventsImpossible) {
+            excluded.push(Exclusion {
+                cause: Cause::HandleClosed,
+                reason: "on this Windows, with this compatibility setting, ntdll creates no event that could be closed",
+            });
+        }
+        if known.section && has(FindingId::DebugRecordOwn) && !has_any(findings, RELEASED) {
+            excluded.push(Exclusion {
+                cause: Cause::MemoryReleased,
+                reason: "the section is in the dump with a record of its own: its memory was not released",
+            });
+        }
+        if known.section && known.memory_map && !has(FindingId::MemoryMapped) {
+            excluded.push(Exclusion {
+                cause: Cause::CrossProcess,
+                reason: "the memory map shows that the memory is private to the process",
+            });
+        }
+    }
+    excluded
+}
+
+const CHANGED: &str = "the section was written to after Leave had released it";
+const DEAD_STACK: &str =
+    "the frame that held the section has returned; what later calls wrote there is theirs";
+
+/// Findings without which memory that a Leave has just used counts as still there.
+const RELEASED: &[FindingId] = &[
+    FindingId::MemoryFree,
+    FindingId::InUnloadedModule,
+    FindingId::AbsentFromFullMemory,
+    FindingId::OnDeadStack,
+    FindingId::OnOtherStack,
+    FindingId::FreePattern,
+    FindingId::AmbiguousPattern,
+];
+
+fn has_any(findings: &[Finding], ids: &[FindingId]) -> bool {
+    findings.iter().any(|finding| ids.contains(&finding.id))
+}
+
+fn by_failure(failure: Failure) -> &'static [(Cause, &'static str)] {
+    match failure {
+        Failure::Signal(_) => SIGNAL,
+        Failure::Wait(_) => WAIT,
+        Failure::SectionAccess => SECTION_ACCESS,
+        Failure::DebugInfoAccess => DEBUG_INFO_ACCESS,
+        Failure::NotOwner => NOT_OWNER,
+        Failure::DeleteClose(_) => DELETE_CLOSE,
+        Failure::PossibleDeadlock | Failure::OtherAccess => NO_HANDLE,
+    }
+}
+
+/// Leave signals only after it has read and changed the section, with a recursion count of exactly 1
+/// (critical-sections.md 3.1).
+const SIGNAL: &[(Cause, &str)] = &[
+    (
+        Cause::BadPointer,
+        "Leave read and changed the section before it signalled: the memory was one that had been entered",
+    ),
+    (
+        Cause::NotOwner,
+        "Leave signals only when the recursion count was 1; an unmatched Leave returns silently",
+    ),
+];
+
+/// Enter waits only on a section that it found locked.
+const WAIT: &[(Cause, &str)] = &[
+    (Cause::BadPointer, "Enter read and changed the section before it waited"),
+    (Cause::NotOwner, "an unmatched Leave does not make the wait fail"),
+];
+
+/// An access violation on the section itself: its bytes could not be read, so what they were cannot matter.
+const SECTION_ACCESS: &[(Cause, &str)] = &[
+    (Cause::HandleClosed, "the section itself could not be accessed; its handle was never used"),
+    (
+        Cause::Corrupted,
+        "the section itself could not be accessed; its contents cannot be the reason",
+    ),
+    (
+        Cause::NeverInitialized,
+        "the section itself could not be accessed; its contents cannot be the reason",
+    ),
+    (Cause::Copied, "the section itself could not be accessed; its contents cannot be the reason"),
+    (Cause::NotOwner, "the section itself could not be accessed; its owner was never looked at"),
+];
+
+/// An access violation through `DebugInfo`: the section was there, its record was not.
+const DEBUG_INFO_ACCESS: &[(Cause, &str)] = &[
+    (Cause::HandleClosed, "the failure came from DebugInfo, not from the handle"),
+    (Cause::NotOwner, "the failure came from DebugInfo, not from the owner"),
+];
+
+/// Failures in which no handle was used.
+const NO_HANDLE: &[(Cause, &str)] =
+    &[(Cause::HandleClosed, "the failure did not come from the handle")];
+
+const NOT_OWNER: &[(Cause, &str)] = &[
+    (Cause::HandleClosed, "the failure came from the owner, not from the handle"),
+    (Cause::BadPointer, "Leave read and changed the section before it raised"),
+];
+
+const DELETE_CLOSE: &[(Cause, &str)] = &[
+    (Cause::BadPointer, "Delete read the section before it closed the handle"),
+    (Cause::NotOwner, "Delete does not look at the owner"),
+];

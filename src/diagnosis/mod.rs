@@ -1,0 +1,183 @@
+//! Step 6, diagnosis: causes ranked from the findings, what was missing, what to do next.
+
+pub mod advice;
+pub mod cause;
+pub mod constraints;
+pub mod mechanism;
+pub mod rank;
+pub mod weights;
+
+use crate::crash::operation::{Failure, OperationSource};
+use crate::critsec::gate::Gate;
+use crate::findings::{Case, EventMode, Finding, FindingId, event_mode, has, is_wine};
+use cause::Cause;
+use rank::RankedCause;
+
+/// From here on a verdict is called high.
+const HIGH: f64 = 0.9;
+/// From here on a cause counts as named.
+const NAMED: f64 = 0.7;
+/// An undecided report names a cause only when it leads by this much.
+const LEAD: f64 = 0.1;
+/// An undecided report claims no cause with more than this.
+const CEILING: f64 = 0.85;
+
+/// Why it happened.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    /// All causes, likeliest first.
+    pub ranked: Vec<RankedCause>,
+    /// Whether the evidence decides.
+    pub decided: bool,
+    /// How sure the verdict is.
+    pub confidence: &'static str,
+    /// One sentence.
+    pub statement: String,
+    /// The causes that the statement names: one, two that cannot be told apart, or none that stands out.
+    pub named: Vec<Cause>,
+}
+
+/// Ranks the causes of a case.
+#[must_use]
+pub fn diagnose(case: Case<'_, '_>, findings: &[Finding]) -> Diagnosis {
+    let readable = case.section.is_some_and(|section| section.raw.is_some());
+    let exclusions = constraints::exclusions(
+        case.lock.failure,
+        findings,
+        constraints::Known { section: readable, memory_map: case.scene.dump.memory_info.is_some() },
+    );
+    let mut ranked = rank::rank(findings, &exclusions, |cause| prior(case.lock.failure, cause));
+    let decided = is_decided(case, &ranked, findings, readable);
+    if !decided {
+        rank::temper(&mut ranked, CEILING);
+    }
+    let named = named(&ranked, decided);
+    let top = ranked.first().map_or(0.0, |entry| entry.probability);
+    let confidence = match (decided, named.len()) {
+        (false, _) => "low",
+        (true, 2) => "medium",
+        (true, _) if top >= HIGH => "high",
+        (true, _) => "medium",
+    };
+    let statement = statement(case, &ranked, &named, decided);
+    Diagnosis { ranked, decided, confidence, statement, named }
+}
+
+/// The causes worth naming.
+fn named(ranked: &[RankedCause], decided: bool) -> Vec<Cause> {
+    if let Some((one, other)) = pair(ranked).filter(|_| decided) {
+        return vec![one, other];
+    }
+    let [first, second, ..] = ranked else { return Vec::new() };
+    let stands_out = decided || first.probability - second.probability >= LEAD;
+    if stands_out { vec![first.cause] } else { Vec::new() }
+}
+
+/// How likely a cause is before any finding. Flat, but for four reasons:
+/// an address that callers pass and that cannot be accessed was more often valid once than never, and deletion
+/// by itself leaves the memory in place; a failed wait or signal needs the section's memory to have worked up to that moment, so that its memory
+/// being gone is rarer; Leave finds a section unlocked chiefly because it was left too often; and sharing a
+/// section between processes is documented as impossible and seldom tried.
+fn prior(failure: Failure, cause: Cause) -> f64 {
+    match (failure, cause) {
+        (_, Cause::CrossProcess) => 0.2,
+        (Failure::Signal(_) | Failure::Wait(_), Cause::MemoryReleased) => 0.3,
+        (Failure::SectionAccess, Cause::MemoryReleased) => 2.0,
+        (Failure::SectionAccess, Cause::Deleted) => 0.5,
+        (Failure::NotOwner, Cause::NotOwner) => 8.0,
+        (_, Cause::NotOwner) => 0.3,
+        _ => 1.0,
+    }
+}
+
+/// Two causes that no dump can tell apart, named together when only their sum is sure: zeroed storage that
+/// was never initialised looks like a deleted section (critical-sections.md 9, row 9), and a section written
+/// over from end to end looks like old memory that was never initialised.
+fn pair(ranked: &[RankedCause]) -> Option<(Cause, Cause)> {
+    let [first, second, ..] = ranked else { return None };
+    let sum = first.probability + second.probability;
+    let undecidable = matches!(
+        (first.cause, second.cause),
+        (Cause::NeverInitialized, Cause::Deleted | Cause::Corrupted)
+            | (Cause::Deleted | Cause::Corrupted, Cause::NeverInitialized)
+    );
+    (undecidable && first.probability < NAMED && sum >= 0.8).then_some((first.cause, second.cause))
+}
+
+/// What keeps a verdict open whatever the weights say: a section that the gate refused, an access violation that
+/// nothing explains, a closed handle where Windows may have no handles at all, a 32-bit process seen from its
+/// 64-bit side.
+fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
+    let dump = case.scene.dump;
+    let refused = case.lock.located.as_ref().is_some_and(|located| {
+        matches!(case.lock.failure, Failure::Signal(_))
+            && matches!(located.candidate.gate, Some(Gate::Refused(_)))
+    });
+    let events = event_mode(dump, is_wine(dump, case.scene.images));
+    let no_events = events == EventMode::Unknown
+        && ranked
+            .first()
+            .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
+    refused || no_events || case.lock.failure == Failure::OtherAccess || dump.system.wow64
+}
+
+/// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under
+/// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it.
+fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
+    let of_handle =
+        ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
+    let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
+    of_handle && missing && !has(findings, FindingId::WaitersUseThisHandle)
+}
+
+/// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are
+/// there (or their absence is the failure), and one cause, or an undecidable pair, stands out.
+fn is_decided(
+    case: Case<'_, '_>,
+    ranked: &[RankedCause],
+    findings: &[Finding],
+    readable: bool,
+) -> bool {
+    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked) {
+        return false;
+    }
+    let named = case.lock.source != OperationSource::Inferred;
+    let located =
+        case.section.is_some() && (readable || case.lock.failure == Failure::SectionAccess);
+    let top = ranked.first().map_or(0.0, |entry| entry.probability);
+    named
+        && located
+        && case.lock.failure != Failure::PossibleDeadlock
+        && (top >= NAMED || pair(ranked).is_some())
+}
+
+fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decided: bool) -> String {
+    let what =
+        case.lock.operation.map_or("A critical-section call", |operation| operation.function());
+    let share = |count| percent(ranked.iter().take(count).map(|entry| entry.probability).sum());
+    match (named, decided) {
+        ([one, other], _) => format!(
+            "{what} failed because either {} or {} ({} together; the dump cannot tell which).",
+            one.clause(),
+            other.clause(),
+            share(2)
+        ),
+        ([cause, ..], true) => format!("{what} failed because {} ({}).", cause.clause(), share(1)),
+        ([cause, ..], false) => format!(
+            "{what} failed, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
+            share(1),
+            cause.clause()
+        ),
+        ([], _) => {
+            format!(
+                "{what} failed, but the dump does not hold enough to say why; no cause stands out."
+            )
+        }
+    }
+}
+
+fn percent(probability: f64) -> String {
+    let rounded = (probability * 100.0).round();
+    // Nothing read from a dump is certain.
+    format!("{:.0} %", rounded.min(99.0))
+}

@@ -1,0 +1,113 @@
+//! The table of weights: what each finding says about each cause.
+//!
+//! A number is a log-likelihood ratio (natural logarithm): how much likelier the finding is when the cause
+//! is true than when it is not. A cause that a row leaves out gets 0. Findings of one [`Group`] say the same
+//! thing in different words, so that per cause only the strongest of a group counts. What is impossible is
+//! not weighed here but excluded in [`super::constraints`].
+//!
+//! The numbers follow critical-sections.md section 9; frequencies in the lab are not used.
+
+mod handle;
+mod section;
+mod surroundings;
+
+use super::cause::Cause;
+use crate::findings::FindingId;
+
+/// Version of this table; it changes with every number.
+pub const MODEL_VERSION: u32 = 1;
+
+/// Findings that say the same thing twice share a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Group {
+    /// What the value of the handle looks like.
+    HandleValue,
+    /// What stands in the handle's slot.
+    HandleSlot,
+    /// Where the section's real event is.
+    RealEvent,
+    /// Whether ntdll can have stored a handle at all.
+    EventMode,
+    /// The debug record.
+    DebugRecord,
+    /// `SpinCount`.
+    SpinCount,
+    /// Which fields are damaged.
+    Shape,
+    /// What lies around the section.
+    Neighbours,
+    /// Fill patterns.
+    Pattern,
+    /// Where the address points.
+    Memory,
+    /// Threads at the section.
+    Waiters,
+    /// How the section ended.
+    EndOfLife,
+    /// What other sections show.
+    OtherSections,
+    /// The kind of environment; carries no weight.
+    Environment,
+}
+
+/// What one finding says of one cause.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight {
+    /// The cause.
+    pub cause: Cause,
+    /// Log-likelihood ratio.
+    pub llr: f64,
+    /// Why this number.
+    pub reason: &'static str,
+}
+
+/// The row of one finding.
+#[derive(Debug)]
+pub struct Row {
+    /// The finding.
+    pub finding: FindingId,
+    /// Its group.
+    pub group: Group,
+    /// What it says, cause by cause.
+    pub weights: &'static [Weight],
+}
+
+const fn w(cause: Cause, llr: f64, reason: &'static str) -> Weight {
+    Weight { cause, llr, reason }
+}
+
+const fn row(finding: FindingId, group: Group, weights: &'static [Weight]) -> Row {
+    Row { finding, group, weights }
+}
+
+/// The row of a finding; every finding has one.
+#[must_use]
+pub fn row_of(finding: FindingId) -> Option<&'static Row> {
+    rows().find(|row| row.finding == finding)
+}
+
+/// All rows.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_finding_has_one_row_and_each_row_names_a_cause_once() {
+        let mut seen = std::collections::HashSet::new();
+        for row in rows() {
+            assert!(seen.insert(row.finding.as_str()), "{:?} twice", row.finding);
+            let causes: std::collections::HashSet<_> =
+                row.weights.iter().map(|weight| weight.cause).collect();
+            assert_eq!(causes.len(), row.weights.len(), "{:?}", row.finding);
+            assert!(
+                row.weights
+                    .iter()
+                    .all(|weight| weight.llr.abs() <= 6.0 && !weight.reason.is_empty())
+            );
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What lies around the section says: memory, neighbours, threads, the end of its life, other sections.
+
+use super::super::cause::Cause::{
+    BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
+    NeverInitialized,
+};
+use super::{Group, Row, row, w};
+use crate::findings::FindingId;
+
+pub(super) const ROWS: &[Row] = &[
+    row(
+        FindingId::MoreWaitersThanThreads,
+        Group::Waiters,
+        &[
+            w(Corrupted, 2.0, "LockCount is not a count of threads"),
+            w(NeverInitialized, 2.0, "LockCount is not a count of threads"),
+            w(HandleClosed, -3.0, "a healthy section counts real threads"),
+            w(Copied, -1.5, "a copy of a live section counts real threads"),
+        ],
+    ),
+    row(
+        FindingId::Misaligned,
+        Group::Memory,
+        &[w(BadPointer, 3.0, "compilers align sections; only packed structures do not")],
+    ),
+    row(
+        FindingId::NeighbourRunsInFromBefore,
+        Group::Neighbours,
+        &[
+            w(Corrupted, 3.0, "the overrun comes from the object before"),
+            w(
+                NeverInitialized,
+                -1.0,
+                "the text would have to continue from the neighbour by chance",
+            ),
+            w(HandleClosed, -2.0, "the section was overwritten"),
+        ],
+    ),
+    row(
+        FindingId::NeighbourRunsInFromBehind,
+        Group::Neighbours,
+        &[
+            w(Corrupted, 3.0, "the underrun comes from the object behind"),
+            w(
+                NeverInitialized,
+                -1.0,
+                "the pattern would have to continue into the neighbour by chance",
+            ),
+            w(HandleClosed, -2.0, "the section was overwritten"),
+        ],
+    ),
+    row(
+        FindingId::AddressInNullPage,
+        Group::Memory,
+        &[
+            w(BadPointer, 6.0, "a NULL pointer plus an offset"),
+            w(MemoryReleased, -6.0, "nothing is ever allocated there"),
+        ],
+    ),
+    row(
+        FindingId::AddressImpossible,
+        Group::Memory,
+        &[
+            w(BadPointer, 5.0, "no object can have this address"),
+            w(MemoryReleased, -4.0, "nothing was ever allocated there"),
+        ],
+    ),
+    row(
+        FindingId::AddressInCode,
+        Group::Memory,
+        &[
+            w(BadPointer, 4.0, "sections live in writable memory"),
+            w(MemoryReleased, -2.0, "the memory is there and belongs to a module"),
+        ],
+    ),
+    row(
+        FindingId::SectionNotWritable,
+        Group::Memory,
+        &[
+            w(BadPointer, 2.0, "sections live in writable memory"),
+            w(MemoryReleased, -2.0, "the memory is there"),
+            w(Deleted, -2.0, "deletion does not change the protection of memory"),
+        ],
+    ),
+    row(
+        FindingId::ChangedSince,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 2.0, "deleted, and perhaps made anew, while Leave was under way"),
+            w(MemoryReleased, 1.5, "released and reused while Leave was under way"),
+            w(Corrupted, 0.5, "written over while Leave was under way"),
+        ],
+    ),
+    row(
+        FindingId::MemoryFree,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 2.5, "an aligned address in user space whose memory was given back"),
+            w(BadPointer, 1.0, "a wild pointer can hit free address space too"),
+            w(Deleted, 1.0, "freed memory was usually deleted first"),
+        ],
+    ),
+    row(
+        FindingId::InUnloadedModule,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 6.0, "the section was static data of a module that is gone"),
+            w(Deleted, 0.5, "its destructor may have run first"),
+        ],
+    ),
+    row(
+        FindingId::AbsentFromFullMemory,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 2.0, "a full dump has all memory that the process had"),
+            w(BadPointer, 1.0, "a wild pointer hits nothing either"),
+        ],
+    ),
+    row(
+        FindingId::MemoryMapped,
+        Group::Memory,
+        &[
+            w(CrossProcess, 4.0, "a mapped view may be shared with another process"),
+            w(HandleClosed, -2.0, "the handle may be another process's"),
+            w(NeverInitialized, -1.0, "another process may have initialised it"),
+        ],
+    ),
+    row(
+        FindingId::OnDeadStack,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 4.0, "the frame that held the section has returned"),
+            w(NeverInitialized, 1.0, "stack memory holds old values"),
+        ],
+    ),
+    row(
+        FindingId::OnOtherStack,
+        Group::Memory,
+        &[w(MemoryReleased, 0.7, "the owning frame may return while this thread still uses it")],
+    ),
+    row(
+        FindingId::WaitersParked,
+        Group::Waiters,
+        &[
+            w(HandleClosed, 1.5, "real threads wait here, as many as counted"),
+            w(Corrupted, 1.2, "the section worked up to the damage"),
+            w(NeverInitialized, -2.0, "the section worked before"),
+            w(Deleted, -0.5, "Delete zeroes the count"),
+            w(BadPointer, -3.0, "threads wait at this address"),
+        ],
+    ),
+    row(
+        FindingId::WaitersMissing,
+        Group::Waiters,
+        &[
+            w(CrossProcess, 2.5, "the counted waiters are in another process"),
+            w(Corrupted, 1.5, "the counted waiters do not exist"),
+            w(NeverInitialized, 1.5, "the counted waiters do not exist"),
+            w(Copied, 2.0, "the counted waiters wait at the original"),
+            w(HandleClosed, -2.0, "a signal is due only when a thread waits"),
+        ],
+    ),
+    row(
+        FindingId::DeleteResidue,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 1.5, "Delete was called shortly before"),
+            w(MemoryReleased, 0.5, "Delete often precedes the release"),
+        ],
+    ),
+    row(
+        FindingId::ProcessExiting,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 1.5, "static objects are destroyed at exit"),
+            w(MemoryReleased, 0.5, "modules are unloaded at exit"),
+        ],
+    ),
+    row(
+        FindingId::OtherSectionsLostHandles,
+        Group::OtherSections,
+        &[
+            w(HandleClosed, 2.0, "one bug that closes strangers' handles hits several sections"),
+            w(Corrupted, -0.5, "a stray write hits one"),
+        ],
+    ),
+    row(FindingId::RunsUnderWine, Group::Environment, &[]),
+    row(FindingId::RaisedByKernel, Group::Environment, &[]),
+];

@@ -1,0 +1,215 @@
+//! Stable ids of findings. An id is never reused and never names a cause.
+
+/// A kind of fact that csdump can observe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FindingId {
+    /// The slot of the handle is empty in the handle stream.
+    HandleSlotEmpty,
+    /// The handle's value lies among the values of the open handles.
+    HandleInLiveRange,
+    /// The handle's value is far above every open handle.
+    HandleBeyondLiveRange,
+    /// The value cannot be a handle: low bits set, negative, text or an address.
+    HandleImplausible,
+    /// Without a handle stream: the value is a small multiple of 4.
+    HandleSmallMultipleOfFour,
+    /// The slot holds an unnamed event with exactly the access that ntdll asks for.
+    SlotHoldsSectionEvent,
+    /// The slot holds an event that ntdll did not create for a section.
+    SlotHoldsForeignEvent,
+    /// The slot holds an object of another type.
+    SlotHoldsOtherObject,
+    /// The slot holds a file that the dump's writer may have opened itself.
+    SlotHoldsWritersFile,
+    /// `LockSemaphore` differs in one bit from an open event that no other section claims.
+    OneBitFromOpenEvent,
+    /// An open event of the kind ntdll creates is claimed by no section.
+    UnclaimedEvent,
+    /// Every open event of the kind ntdll creates is claimed by another section.
+    NoUnclaimedEvent,
+    /// Threads that wait at this section wait for another handle than `LockSemaphore`.
+    WaitersUseOtherHandle,
+    /// Threads that wait at this section wait for the handle in `LockSemaphore`.
+    WaitersUseThisHandle,
+    /// Windows 10 or later without the compatibility flag: ntdll never stores a handle.
+    EventsImpossible,
+    /// Windows 10 or later, and the compatibility flag is not in the dump.
+    EventsUnlikely,
+    /// A waited-for section without debug record on a version that attaches one.
+    ContendedWithoutRecord,
+    /// `DebugInfo` leads to a record that points back.
+    DebugRecordOwn,
+    /// `DebugInfo` leads to a record of another section that looks like the original of this one.
+    DebugRecordOfTwin,
+    /// `DebugInfo` leads to a record that now belongs to another section.
+    DebugRecordForeign,
+    /// `DebugInfo` leads to a record that was wiped.
+    DebugRecordGone,
+    /// `DebugInfo` leads to memory that is no record.
+    DebugRecordInvalid,
+    /// `DebugInfo` is 0.
+    DebugInfoNull,
+    /// `DebugInfo` cannot be an address of a record.
+    DebugInfoImpossible,
+    /// `DebugInfo` is -1 although this version always makes a record.
+    DebugInfoAbsentUnexpected,
+    /// The process's list holds a record for this section although `DebugInfo` names another address.
+    ListKnowsSection,
+    /// `SpinCount` is one that initialisation leaves.
+    SpinCountPlausible,
+    /// `SpinCount` is not.
+    SpinCountImplausible,
+    /// Every byte of the section is zero.
+    SectionAllZero,
+    /// Zero but for what an Enter on zeros leaves.
+    SectionZeroThenEntered,
+    /// Only `LockSemaphore` is damaged.
+    OnlyHandleDamaged,
+    /// `LockSemaphore` and `SpinCount`, the last fields, are damaged; those before are intact.
+    TailDamaged,
+    /// `DebugInfo` or `LockCount`, the first fields, are damaged; those behind are intact.
+    HeadDamaged,
+    /// No field can have been left by initialisation.
+    EveryFieldForeign,
+    /// More waiters counted than there are threads.
+    MoreWaitersThanThreads,
+    /// The address is not a multiple of the pointer size.
+    Misaligned,
+    /// Text or a pattern runs from the bytes before the section into it.
+    NeighbourRunsInFromBefore,
+    /// A pattern runs from the bytes behind the section into it.
+    NeighbourRunsInFromBehind,
+    /// The section's fields are a fill pattern of allocated memory.
+    AllocationPattern,
+    /// The section's fields are a fill pattern of freed memory.
+    FreePattern,
+    /// The section's fields are a fill pattern that means both, depending on the allocator.
+    AmbiguousPattern,
+    /// The address lies in the null page.
+    AddressInNullPage,
+    /// The address is beyond user space, or text.
+    AddressImpossible,
+    /// The address lies in code or read-only data.
+    AddressInCode,
+    /// The memory is there and cannot be written.
+    SectionNotWritable,
+    /// The section at the address that the caller passed is not as a Leave leaves it.
+    ChangedSince,
+    /// The memory is free or only reserved.
+    MemoryFree,
+    /// The address lies where a module was unloaded.
+    InUnloadedModule,
+    /// A dump of all memory has none at this address.
+    AbsentFromFullMemory,
+    /// The memory is a mapped file or shared section.
+    MemoryMapped,
+    /// The section lies on the faulting thread's stack below its stack pointer.
+    OnDeadStack,
+    /// The section lies on the live stack of another thread.
+    OnOtherStack,
+    /// Threads are parked at this section, as many as `LockCount` counts.
+    WaitersParked,
+    /// No thread refers to the section although `LockCount` counts waiters.
+    WaitersMissing,
+    /// A return address behind a call to `RtlDeleteCriticalSection` lies on a stack.
+    DeleteResidue,
+    /// The process is running its exit handlers.
+    ProcessExiting,
+    /// Other sections of the process have lost their events too.
+    OtherSectionsLostHandles,
+    /// The address of the section was taken from a place that cannot be wrong, and is no section.
+    ArgumentNotASection,
+    /// Wine, not Windows.
+    RunsUnderWine,
+    /// The kernel itself raised the exception (strict handle checks).
+    RaisedByKernel,
+}
+
+impl FindingId {
+    /// The id as it stands in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HandleSlotEmpty => "handle-slot-empty",
+            Self::HandleInLiveRange => "handle-in-live-range",
+            Self::HandleBeyondLiveRange => "handle-beyond-live-range",
+            Self::HandleImplausible => "handle-implausible",
+            Self::HandleSmallMultipleOfFour => "handle-small-multiple-of-four",
+            Self::SlotHoldsSectionEvent => "slot-holds-section-event",
+            Self::SlotHoldsForeignEvent => "slot-holds-foreign-event",
+            Self::SlotHoldsOtherObject => "slot-holds-other-object",
+            Self::SlotHoldsWritersFile => "slot-holds-writers-file",
+            Self::OneBitFromOpenEvent => "one-bit-from-open-event",
+            Self::UnclaimedEvent => "unclaimed-event",
+            Self::NoUnclaimedEvent => "no-unclaimed-event",
+            Self::WaitersUseOtherHandle => "waiters-use-other-handle",
+            Self::WaitersUseThisHandle => "waiters-use-this-handle",
+            Self::EventsImpossible => "events-impossible",
+            Self::EventsUnlikely => "events-unlikely",
+            Self::ContendedWithoutRecord => "contended-without-record",
+            Self::DebugRecordOwn => "debug-record-own",
+            Self::DebugRecordOfTwin => "debug-record-of-twin",
+            Self::DebugRecordForeign => "debug-record-foreign",
+            Self::DebugRecordGone => "debug-record-gone",
+            Self::DebugRecordInvalid => "debug-record-invalid",
+            Self::DebugInfoNull => "debug-info-null",
+            Self::DebugInfoImpossible => "debug-info-impossible",
+            Self::DebugInfoAbsentUnexpected => "debug-info-absent-unexpected",
+            Self::ListKnowsSection => "list-knows-section",
+            Self::SpinCountPlausible => "spin-count-plausible",
+            Self::SpinCountImplausible => "spin-count-implausible",
+            Self::SectionAllZero => "section-all-zero",
+            Self::SectionZeroThenEntered => "section-zero-then-entered",
+            Self::OnlyHandleDamaged => "only-handle-damaged",
+            Self::TailDamaged => "tail-damaged",
+            Self::HeadDamaged => "head-damaged",
+            Self::EveryFieldForeign => "every-field-foreign",
+            Self::MoreWaitersThanThreads => "more-waiters-than-threads",
+            Self::Misaligned => "misaligned",
+            Self::NeighbourRunsInFromBefore => "neighbour-runs-in-from-before",
+            Self::NeighbourRunsInFromBehind => "neighbour-runs-in-from-behind",
+            Self::AllocationPattern => "allocation-pattern",
+            Self::FreePattern => "free-pattern",
+            Self::AmbiguousPattern => "ambiguous-pattern",
+            Self::AddressInNullPage => "address-in-null-page",
+            Self::AddressImpossible => "address-impossible",
+            Self::AddressInCode => "address-in-code",
+            Self::SectionNotWritable => "section-not-writable",
+            Self::ChangedSince => "changed-since",
+            Self::MemoryFree => "memory-free",
+            Self::InUnloadedModule => "in-unloaded-module",
+            Self::AbsentFromFullMemory => "absent-from-full-memory",
+            Self::MemoryMapped => "memory-mapped",
+            Self::OnDeadStack => "on-dead-stack",
+            Self::OnOtherStack => "on-other-stack",
+            Self::WaitersParked => "waiters-parked",
+            Self::WaitersMissing => "waiters-missing",
+            Self::DeleteResidue => "delete-residue",
+            Self::ProcessExiting => "process-exiting",
+            Self::OtherSectionsLostHandles => "other-sections-lost-handles",
+            Self::ArgumentNotASection => "argument-not-a-section",
+            Self::RunsUnderWine => "runs-under-wine",
+            Self::RaisedByKernel => "raised-by-kernel",
+        }
+    }
+}
+
+/// A fact observed in a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of fact.
+    pub id: FindingId,
+    /// The fact in one sentence, with its numbers.
+    pub statement: String,
+    /// Where it was read: stream, address or register.
+    pub source: String,
+}
+
+impl Finding {
+    /// A finding from its parts.
+    #[must_use]
+    pub fn new(id: FindingId, statement: impl Into<String>, source: impl Into<String>) -> Self {
+        Self { id, statement: statement.into(), source: source.into() }
+    }
+}

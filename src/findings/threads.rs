@@ -1,0 +1,141 @@
+//! The other threads: who really waits at the section, and what their stacks remember.
+
+use super::{Case, Finding, FindingId, has};
+use crate::crash::operation::{Failure, Operation};
+use crate::critsec::layout::Layout;
+use crate::critsec::lock_count;
+use crate::dump::Thread;
+use crate::image::registers::RegisterFile;
+
+/// Bytes at the top of a waiting thread's stack in which its wait keeps the section's address.
+const WAIT_DEPTH: u64 = 0x400;
+/// Most threads whose stacks are searched.
+const MAX_THREADS: usize = 512;
+/// Bytes around a stack pointer searched for the remains of a call.
+const RESIDUE: u64 = 0x1000;
+
+pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    waiters(case, findings);
+    delete_residue(case, findings);
+}
+
+/// Threads parked at the section.
+///
+/// - situation: LockCount counts waiters; whether they exist shows whether it is a count at all.
+/// - example: a thread in NtWaitForSingleObject under RtlpWaitOnCriticalSection, with the section's address in its
+///   frames.
+/// - handling: a thread other than the faulting one counts when the address of the section or of its LockCount
+///   stands in its registers or in the top 0x400 bytes of its stack.
+/// - test: `waiters_are_counted` (tests/accuracy).
+pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Thread> {
+    let Some(section) = case.section else { return Vec::new() };
+    let lock_count = section.address.saturating_add(Layout::of(section.width).lock_count);
+    let wanted = [section.address, lock_count];
+    let threads = case.scene.dump.threads.iter().take(MAX_THREADS);
+    threads
+        .filter(|thread| thread.id != case.crash.thread_id && refers_to(case, thread, wanted))
+        .collect()
+}
+
+fn refers_to(case: Case<'_, '_>, thread: &Thread, wanted: [u64; 2]) -> bool {
+    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
+        return false;
+    };
+    if registers.known().any(|(_, value, _)| wanted.contains(&value)) {
+        return true;
+    }
+    let Some(sp) = registers.sp() else { return false };
+    words(case, sp, WAIT_DEPTH).any(|(_, value)| wanted.contains(&value))
+}
+
+/// The pointer-sized words of memory from `start` on, with their addresses.
+fn words<'c>(
+    case: Case<'c, '_>,
+    start: u64,
+    bytes: u64,
+) -> impl Iterator<Item = (u64, u64)> + use<'c> {
+    let memory = &case.scene.dump.memory;
+    let width = case.scene.dump.system.pointer_width;
+    let step = width.bytes();
+    (0..bytes.checked_div(step).unwrap_or(0)).map_while(move |index| {
+        let address = start.checked_add(index.checked_mul(step)?)?;
+        Some((address, memory.pointer(address, width)?))
+    })
+}
+
+fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let Some(raw) = section.raw.filter(|raw| !raw.is_all_zero()) else { return };
+    let counted = match case.lock.failure {
+        Failure::Signal(_) => lock_count::waiters_before_signal(section.encoding, raw.lock_count),
+        _ => return,
+    };
+    let parked = parked_threads(case).len();
+    let source = "registers and stacks of the other threads";
+    let counted_threads = usize::try_from(counted).unwrap_or(usize::MAX);
+    if parked > 0 && parked >= counted_threads {
+        findings.push(Finding::new(
+            FindingId::WaitersParked,
+            format!("{parked} other thread(s) refer to the section at the top of their stacks; LockCount counts {counted} waiter(s) before the call."),
+            source,
+        ));
+    } else if parked == 0
+        && counted > 0
+        && stacks_are_complete(case)
+        && !has(findings, FindingId::ProcessExiting)
+    {
+        findings.push(Finding::new(
+            FindingId::WaitersMissing,
+            format!(
+                "LockCount counts {counted} waiter(s), but no other thread refers to the section."
+            ),
+            source,
+        ));
+    }
+}
+
+/// Whether every other thread's registers and the top of its stack are in the dump.
+fn stacks_are_complete(case: Case<'_, '_>) -> bool {
+    let dump = case.scene.dump;
+    dump.threads.len() <= MAX_THREADS
+        && dump.threads.iter().all(|thread| {
+            thread
+                .context
+                .as_ref()
+                .is_some_and(|context| dump.memory.u8(context.get_stack_pointer()).is_some())
+        })
+}
+
+/// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there
+/// shortly before. Looked for only where the section is zero.
+fn delete_residue(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    if !has(findings, FindingId::SectionAllZero)
+        && !has(findings, FindingId::SectionZeroThenEntered)
+    {
+        return;
+    }
+    for thread in case.scene.dump.threads.iter().take(MAX_THREADS) {
+        let Some(context) = &thread.context else { continue };
+        let start = context.get_stack_pointer().saturating_sub(RESIDUE);
+        let step = case.scene.dump.system.pointer_width.bytes();
+        let start = start.checked_next_multiple_of(step).unwrap_or(start);
+        let all = words(case, start, RESIDUE.saturating_mul(2));
+        if let Some((slot, _)) = all.into_iter().find(|(_, value)| is_after_delete(case, *value)) {
+            findings.push(Finding::new(
+                FindingId::DeleteResidue,
+                format!("A return address behind a call to DeleteCriticalSection is left on the stack of thread {:#x}.", thread.id),
+                format!("stack at {slot:#x}"),
+            ));
+            return;
+        }
+    }
+}
+
+fn is_after_delete(case: Case<'_, '_>, value: u64) -> bool {
+    if case.scene.dump.module_at(value).is_none() {
+        return false;
+    }
+    let callee = case.scene.call_site(value).and_then(|site| case.scene.callee(&site));
+    let name = callee.as_ref().and_then(|callee| callee.name());
+    name.and_then(Operation::of_function) == Some(Operation::Delete)
+}
