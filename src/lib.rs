@@ -10,9 +10,45 @@
     )
 )]
 
+pub mod analysis;
 pub mod crash;
 pub mod critsec;
 pub mod diagnosis;
 pub mod dump;
 pub mod findings;
 pub mod image;
+pub mod report;
+
+use dump::{Dump, DumpError, DumpFile, Limits};
+use report::build::Origin;
+use report::model::Report;
+use std::path::Path;
+
+/// Analyses a parsed dump.
+#[must_use]
+pub fn analyze(dump: &Dump<'_>, origin: &Origin) -> Report {
+    report::build::report(dump, &analysis::analyze(dump), origin)
+}
+
+/// Opens, unpacks and analyses a file.
+///
+/// # Errors
+/// When the file cannot be read or is no Windows minidump.
+pub fn analyze_file(path: &Path, limits: &Limits) -> Result<Report, DumpError> {
+    let file = DumpFile::open(path, limits)?;
+    analyze_opened(&file, Origin { path: path.to_string_lossy().into_owned(), ..Origin::default() })
+}
+
+/// Analyses an opened file, reported as being of `origin`; the file itself says which member it is.
+///
+/// # Errors
+/// When it is no Windows minidump.
+pub fn analyze_opened(file: &DumpFile, origin: Origin) -> Result<Report, DumpError> {
+    let dump = Dump::parse(file.bytes())?;
+    let member = file.member().map(str::to_owned);
+    let mut report = analyze(&dump, &Origin { member, ..origin });
+    if let Some(damage) = file.damage() {
+        report.warnings.insert(0, format!("{damage}; what stands before is analysed"));
+    }
+    Ok(report)
+}

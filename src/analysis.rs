@@ -1,0 +1,173 @@
+//! The way of the data, end to end: from a parsed dump to the report.
+
+use crate::crash::operation::Failure;
+use crate::crash::stack::Scene;
+use crate::crash::{self, Crash};
+use crate::critsec::gate::Gate;
+use crate::critsec::handle::{self, HandleState};
+use crate::critsec::lock_count::{LockCountEncoding, waiters_before_signal};
+use crate::critsec::{CriticalSection, encoding_of};
+use crate::diagnosis::advice::{self, Missing};
+use crate::diagnosis::mechanism::{Mechanism, mechanism};
+use crate::diagnosis::{self, Diagnosis};
+use crate::dump::Dump;
+use crate::findings::{self, Case, Finding};
+use crate::image::flow::FlowCache;
+use crate::image::images::Images;
+
+/// All that is known about a dump after the analysis.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The exception and the stack; `None` without an exception.
+    pub crash: Option<Crash>,
+    /// The diagnosis of a failed lock call.
+    pub lock: Option<LockAnalysis>,
+    /// What was odd.
+    pub warnings: Vec<String>,
+}
+
+/// The diagnosis of a failed lock call.
+#[derive(Debug)]
+pub struct LockAnalysis {
+    /// The section; `None` when nothing leads to it.
+    pub section: Option<CriticalSection>,
+    /// The handle's value and state.
+    pub handle: Option<(u64, HandleState)>,
+    /// What happened.
+    pub mechanism: Mechanism,
+    /// The facts.
+    pub findings: Vec<Finding>,
+    /// Why.
+    pub diagnosis: Diagnosis,
+    /// What the dump does not hold.
+    pub missing: Vec<Missing>,
+    /// What to do next.
+    pub next_steps: Vec<String>,
+}
+
+/// Analyses a dump.
+#[must_use]
+pub fn analyze(dump: &Dump<'_>) -> Analysis {
+    let images =
+        Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+    let flows = FlowCache::default();
+    let scene = Scene { dump, images: &images, flows: &flows };
+    let mut warnings = Vec::new();
+    let (crash, encoding) = crash_with_encoding(scene, &mut warnings);
+    if dump.system.wow64 && crash.as_ref().is_some_and(|crash| crash.lock.is_some()) {
+        warnings.push(
+            "a 32-bit process seen from its 64-bit side: sections of its own code are not decoded"
+                .into(),
+        );
+    }
+    let lock = crash.as_ref().and_then(|crash| analyze_lock(scene, crash, encoding, &mut warnings));
+    Analysis { crash, lock, warnings }
+}
+
+/// The crash, read with the `LockCount` encoding of the version, or with the other where only that fits.
+///
+/// - situation: the version is missing or wrong, or the platform is one that keeps the old encoding.
+/// - example: Wine reporting Windows 10 in a dump whose module list hides it.
+/// - handling: when the section that the caller passed fits the other encoding and not the version's, the data decides,
+///   and a warning says so.
+/// - test: `the_data_overrules_the_version` (tests/accuracy).
+fn crash_with_encoding(
+    scene: Scene<'_, '_>,
+    warnings: &mut Vec<String>,
+) -> (Option<Crash>, LockCountEncoding) {
+    let by_version = encoding_of(scene.dump, findings::is_wine(scene.dump, scene.images));
+    let crash = crash::analyze(scene, by_version);
+    if !crash.as_ref().is_some_and(|crash| needs_other_encoding(scene, crash, by_version)) {
+        return (crash, by_version);
+    }
+    let other = match by_version {
+        LockCountEncoding::Counting => LockCountEncoding::Flags,
+        LockCountEncoding::Flags => LockCountEncoding::Counting,
+    };
+    let again = crash::analyze(scene, other);
+    let given = |crash: &Crash| {
+        let located = crash.lock.as_ref().and_then(|lock| lock.located.as_ref());
+        located.is_some_and(|located| located.candidate.is_exact())
+    };
+    if !again.as_ref().is_some_and(|crash| given(crash) && fits(scene, crash, other)) {
+        return (crash, by_version);
+    }
+    warnings.push(format!(
+        "the section is encoded as {}, which does not fit the reported version; the data was believed",
+        other.name()
+    ));
+    (again, other)
+}
+
+fn gate_of(crash: &Crash) -> Option<Gate> {
+    crash.lock.as_ref()?.located.as_ref()?.candidate.gate
+}
+
+fn needs_other_encoding(scene: Scene<'_, '_>, crash: &Crash, encoding: LockCountEncoding) -> bool {
+    let Some(lock) = &crash.lock else { return false };
+    let unreadable = lock.located.as_ref().is_some_and(|located| located.candidate.raw.is_none());
+    matches!(lock.failure, Failure::Signal(_)) && !unreadable && !fits(scene, crash, encoding)
+}
+
+/// Whether the section looks like one just left under an encoding, with no more waiters than threads.
+fn fits(scene: Scene<'_, '_>, crash: &Crash, encoding: LockCountEncoding) -> bool {
+    let candidate = crash.lock.as_ref().and_then(|lock| Some(&lock.located.as_ref()?.candidate));
+    candidate.is_some_and(|candidate| match (candidate.gate, candidate.raw) {
+        (Some(Gate::AfterSignal), Some(raw)) => {
+            let waiters = waiters_before_signal(encoding, raw.lock_count);
+            usize::try_from(waiters).is_ok_and(|waiters| waiters <= scene.dump.threads.len())
+        }
+        (Some(gate), _) => gate.passes(),
+        _ => false,
+    })
+}
+
+fn analyze_lock(
+    scene: Scene<'_, '_>,
+    crash: &Crash,
+    encoding: LockCountEncoding,
+    warnings: &mut Vec<String>,
+) -> Option<LockAnalysis> {
+    let lock = crash.lock.as_ref()?;
+    let section = lock
+        .located
+        .as_ref()
+        .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
+    if let Some(Gate::Refused(reason)) =
+        gate_of(crash).filter(|_| matches!(lock.failure, Failure::Signal(_)))
+    {
+        warnings.push(format!("the section does not look like one just left: {reason}"));
+    }
+    let handle = handle_of(scene, lock.failure, section.as_ref());
+    let others = findings::listed_sections(scene, section.as_ref());
+    let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
+    // The handle that was passed is not the one that stands there now.
+    let handle = handle.filter(|_| !findings::changed_since(case));
+    let case = Case { handle, ..case };
+    let findings = findings::collect(case);
+    let diagnosis = diagnosis::diagnose(case, &findings);
+    Some(LockAnalysis {
+        mechanism: mechanism(case, &findings),
+        missing: advice::missing(case),
+        next_steps: advice::next_steps(case, &diagnosis),
+        handle,
+        findings,
+        diagnosis,
+        section,
+    })
+}
+
+/// The handle: `LockSemaphore` from memory, unless the section is zero, which says that the handle that was
+/// passed is lost (critical-sections.md 5.5). Failures that do not involve the handle have none.
+fn handle_of(
+    scene: Scene<'_, '_>,
+    failure: Failure,
+    section: Option<&CriticalSection>,
+) -> Option<(u64, HandleState)> {
+    if !matches!(failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)) {
+        return None;
+    }
+    let raw = section?.raw.filter(|raw| !raw.is_all_zero())?;
+    let value = raw.lock_semaphore;
+    Some((value, handle::check(scene.dump, value)))
+}

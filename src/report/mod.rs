@@ -1,0 +1,11 @@
+//! Step 7, report: one data model and its renderings.
+
+pub mod build;
+pub mod escape;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod json;
+pub mod model;
+pub mod names;
+pub mod text;
+pub mod time;

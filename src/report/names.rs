@@ -1,0 +1,109 @@
+//! Names without symbols: of sections, callers and signatures.
+
+use crate::crash::Crash;
+use crate::crash::frame::Frame;
+use crate::crash::operation::Operation;
+use crate::dump::{Dump, Module};
+
+/// The section in a signature when it is neither in a module nor on a stack: what more is known of it depends on how
+/// much the dump holds.
+const PRIVATE: &str = "private memory";
+/// Frames after the lock function that make up the stack signature.
+const SIGNATURE_FRAMES: usize = 6;
+
+/// `module+0xoffset` of an address, or the address.
+#[must_use]
+pub fn place(dump: &Dump<'_>, address: u64) -> String {
+    match dump.module_at(address) {
+        Some(module) => {
+            format!("{}+{:#x}", module.file_name(), address.saturating_sub(module.base))
+        }
+        None => format!("{address:#x}"),
+    }
+}
+
+/// What a section is called: for a reader, and for a signature, which must not hold addresses that change
+/// from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SectionName {
+    /// `agent.exe+0xf0c0`, `heap block 0x1234+0x38`, `stack of thread 0x44`.
+    pub full: String,
+    /// `agent.exe+0xf0c0`, `stack`, `private memory`.
+    pub stable: String,
+}
+
+/// Names the section at an address.
+#[must_use]
+pub fn section_name(dump: &Dump<'_>, crash: &Crash, address: u64) -> SectionName {
+    let same = |name: String| SectionName { full: name.clone(), stable: name };
+    if dump.module_at(address).is_some() {
+        return same(place(dump, address));
+    }
+    if address < 0x1_0000 {
+        return same(format!("NULL+{address:#x}"));
+    }
+    let unloaded = dump.unloaded_at(address).next();
+    if let Some(module) = unloaded.filter(|_| dump.memory.u8(address).is_none()) {
+        let offset = address.saturating_sub(module.base);
+        let full = format!("unloaded {}+{offset:#x}", module.file_name());
+        return SectionName { full, stable: PRIVATE.into() };
+    }
+    if let Some(thread) = dump.stack_owner(address) {
+        return SectionName {
+            full: format!("stack of thread {:#x}", thread.id),
+            stable: "stack".into(),
+        };
+    }
+    let member = crash
+        .lock
+        .as_ref()
+        .and_then(|lock| lock.located.as_ref()?.argument.as_ref()?.member_offset())
+        .filter(|offset| *offset < 0x1_0000);
+    match member {
+        Some(offset) => SectionName {
+            full: format!("heap block {:#x}+{offset:#x}", address.saturating_sub(offset)),
+            stable: PRIVATE.into(),
+        },
+        None => SectionName {
+            full: format!("{} {address:#x}", memory_word(dump, address)),
+            stable: PRIVATE.into(),
+        },
+    }
+}
+
+fn memory_word(dump: &Dump<'_>, address: u64) -> &'static str {
+    /// MEM_MAPPED (winnt.h).
+    const MEM_MAPPED: u32 = 0x4_0000;
+    match dump.memory_info_at(address) {
+        Some(info) if info.memory_type == MEM_MAPPED => "mapped view",
+        _ => PRIVATE,
+    }
+}
+
+/// The module of a frame.
+#[must_use]
+pub fn module_of<'d>(dump: &'d Dump<'_>, frame: &Frame) -> Option<&'d Module> {
+    let base = frame.module?;
+    dump.modules.iter().find(|module| module.base == base)
+}
+
+/// The stack signature, version 1: the lock function, then up to [`SIGNATURE_FRAMES`] frames outside ntdll
+/// as `module!function` or `module+0xoffset`; frames found by scanning are left out, because they differ
+/// from dump to dump of one bug.
+#[must_use]
+pub fn stack_signature(dump: &Dump<'_>, crash: &Crash, operation: Option<Operation>) -> String {
+    let mut parts: Vec<String> =
+        operation.iter().map(|operation| operation.function().to_owned()).collect();
+    let outer = crash.frames.iter().filter(|frame| frame.trust.is_exact());
+    let outer = outer
+        .filter(|frame| module_of(dump, frame).is_some_and(|module| !module.is_named("ntdll.dll")));
+    for frame in outer.take(SIGNATURE_FRAMES) {
+        let Some(module) = module_of(dump, frame) else { continue };
+        let offset = frame.registers.ip().saturating_sub(module.base);
+        parts.push(match &frame.function {
+            Some(function) => format!("{}!{}", module.file_name(), function.name),
+            None => format!("{}+{offset:#x}", module.file_name()),
+        });
+    }
+    parts.join(" | ")
+}

@@ -1,0 +1,63 @@
+//! The stack of the faulting thread.
+
+use anstyle::Style;
+
+use super::page::Page;
+use super::wording;
+use crate::report::escape;
+use crate::report::model::{CrashInfo, FrameInfo, Report};
+
+/// Writes the nested exceptions, when there are any, and the frames.
+pub(super) fn write(page: &mut Page, report: &Report) {
+    let Some(crash) = &report.crash else { return };
+    nested(page, crash);
+    if crash.frames.is_empty() {
+        return;
+    }
+    page.heading("STACK", &format!("of thread {}", escape::name(&crash.thread_id)));
+    page.one_line_rows(crash.frames.iter().enumerate().map(|(index, frame)| {
+        let cells = vec![
+            format!("{index:>2}"),
+            escape::name(&frame.trust),
+            place(frame),
+            frame.function_source.as_deref().map_or_else(String::new, escape::name),
+            escape::name(&frame.address),
+        ];
+        (cells, style(frame))
+    }));
+}
+
+fn nested(page: &mut Page, crash: &CrashInfo) {
+    if crash.exception.nested.is_empty() {
+        return;
+    }
+    page.heading("EXCEPTIONS BEFORE", "outermost first");
+    page.list(
+        "-",
+        crash.exception.nested.iter().map(|exception| {
+            format!("{} at {}", wording::exception(exception), escape::name(&exception.address))
+        }),
+    );
+}
+
+/// `module!function+offset`, `module+offset`, or that no module is there.
+fn place(frame: &FrameInfo) -> String {
+    let Some(module) = frame.module.as_deref().map(escape::name) else {
+        return "(no module)".to_owned();
+    };
+    let offset = |value: &Option<String>| {
+        value.as_deref().map_or_else(String::new, |offset| format!("+{}", escape::name(offset)))
+    };
+    match &frame.function {
+        Some(function) => {
+            format!("{module}!{}{}", escape::one_line(function, 48), offset(&frame.function_offset))
+        }
+        None => format!("{module}{}", offset(&frame.module_offset)),
+    }
+}
+
+/// A frame that was only guessed stands back.
+fn style(frame: &FrameInfo) -> Style {
+    let guessed = frame.trust.contains("scan") || frame.trust == "none";
+    if guessed { Style::new().dimmed() } else { Style::new() }
+}

@@ -1,0 +1,125 @@
+//! The first screen: what failed, why, and how sure that is.
+
+use anstyle::{AnsiColor, Style};
+
+use super::page::Page;
+use super::wording;
+use crate::report::escape;
+use crate::report::model::{CrashInfo, Outcome, Report, Verdict};
+
+/// Writes the verdict and the facts of the failure.
+pub(super) fn verdict(page: &mut Page, report: &Report) {
+    page.styled_paragraph(&headline(report), headline_style(report.outcome));
+    if let Some(verdict) = &report.verdict {
+        page.paragraph(&verdict.statement);
+        confidence(page, verdict);
+    }
+    page.blank();
+    let mut rows = failure(report);
+    rows.extend(origin(report));
+    page.pairs(&rows);
+}
+
+/// Writes what the exception is, and that it is no critical-section failure.
+pub(super) fn not_applicable(page: &mut Page, report: &Report) {
+    page.styled_paragraph("NOT A CRITICAL-SECTION FAILURE", headline_style(report.outcome));
+    let exception = report.crash.as_ref().map_or_else(
+        || "The dump holds no exception.".to_owned(),
+        |crash| {
+            let exception = &crash.exception;
+            let name = wording::exception(exception);
+            format!("{name} at {} in thread {}.", exception.address, thread(crash))
+        },
+    );
+    page.paragraph(&exception);
+    page.blank();
+    page.pairs(&origin(report));
+}
+
+fn headline(report: &Report) -> String {
+    let failed = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
+    let failed = failed.map_or("CRITICAL SECTION", wording::operation);
+    let failed = escape::name(failed);
+    let Some(verdict) = &report.verdict else { return format!("{failed} FAILED: cause open") };
+    let share =
+        verdict.causes.iter().take(verdict.named.len()).map(|cause| cause.probability).sum();
+    let share = wording::percent(share);
+    let named = verdict.named.join(" or ");
+    match (verdict.named.is_empty(), report.outcome) {
+        (true, _) => format!("{failed} FAILED: cause open"),
+        (false, Outcome::Inconclusive) => {
+            format!("{failed} FAILED: cause open, likeliest {named} ({share})")
+        }
+        (false, _) => format!("{failed} FAILED: {named} ({share})"),
+    }
+}
+
+fn headline_style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Diagnosed => AnsiColor::Red.on_default().bold(),
+        Outcome::Inconclusive => AnsiColor::Yellow.on_default().bold(),
+        Outcome::NotApplicable => Style::new().bold(),
+    }
+}
+
+fn confidence(page: &mut Page, verdict: &Verdict) {
+    let colour = match verdict.confidence.as_str() {
+        "high" => AnsiColor::Green,
+        "medium" => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    page.styled_paragraph(&format!("Confidence: {}.", verdict.confidence), colour.on_default());
+}
+
+fn failure(report: &Report) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::new();
+    if let Some(crash) = &report.crash {
+        rows.push(("failed", call(crash)));
+        let name = wording::exception(&crash.exception);
+        rows.push(("exception", format!("{name} at {}", crash.exception.address)));
+        rows.extend(
+            crash.mechanism.iter().map(|id| {
+                ("mechanism", format!("{}: {}", escape::name(id), wording::mechanism(id)))
+            }),
+        );
+    }
+    if let Some(section) = &report.critical_section {
+        rows.push(("section", format!("{} at {}", escape::name(&section.name), section.address)));
+    }
+    if let Some(handle) = &report.handle {
+        let value = handle.value.as_deref().unwrap_or("not recovered");
+        rows.push((
+            "handle",
+            format!("{}, {}", escape::name(value), wording::handle_state(&handle.state)),
+        ));
+    }
+    rows
+}
+
+fn call(crash: &CrashInfo) -> String {
+    let operation = crash.operation.as_deref().map_or("a lock function", wording::operation);
+    let mut text = escape::name(operation);
+    if let Some(caller) = &crash.caller {
+        text = format!("{text}, called by {}", escape::name(caller));
+    }
+    text = format!("{text}, in thread {}", thread(crash));
+    match &crash.operation_source {
+        Some(source) => format!("{text} (known from: {source})"),
+        None => text,
+    }
+}
+
+fn thread(crash: &CrashInfo) -> String {
+    match &crash.thread_name {
+        Some(name) => format!("{} \"{}\"", crash.thread_id, escape::name(name)),
+        None => crash.thread_id.clone(),
+    }
+}
+
+fn origin(report: &Report) -> Vec<(&'static str, String)> {
+    vec![
+        ("process", wording::process(&report.dump.process)),
+        ("system", wording::system(&report.dump)),
+        ("dump", wording::dump(&report.dump)),
+    ]
+}

@@ -1,0 +1,195 @@
+//! Words for the ids of the model.
+
+use crate::report::escape;
+use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, ProcessInfo};
+
+/// The Windows function behind `crash.operation`; an unknown id stands for itself.
+pub(super) fn operation(id: &str) -> &str {
+    match id {
+        "leave" => "LeaveCriticalSection",
+        "enter" => "EnterCriticalSection",
+        "try-enter" => "TryEnterCriticalSection",
+        "delete" => "DeleteCriticalSection",
+        other => other,
+    }
+}
+
+/// What a `crash.mechanism` (design.md 4.3) says.
+pub(super) fn mechanism(id: &str) -> &'static str {
+    match id {
+        "handle-slot-empty" => "the handle table has no entry for the handle",
+        "handle-wrong-type" => "the handle belongs to another kind of object",
+        "handle-access-denied" => "the handle lacks the right to signal its object",
+        "handle-implausible" => "the value passed as handle cannot be one",
+        "section-zeroed" => "all bytes of the section are zero",
+        "section-unreadable" => "the section's memory cannot be read",
+        "debug-info-invalid" => "the section's DebugInfo pointer leads nowhere",
+        "pointer-invalid" => "the argument is not the address of a section",
+        "not-owner" => "the section was left by a thread that does not own it",
+        "possible-deadlock" => "a thread waited for the section longer than allowed",
+        "verifier-stop" => "Application Verifier stopped the process",
+        _ => "the dump does not show what went wrong inside the call",
+    }
+}
+
+/// What a `handle.state` (design.md 4.3) says.
+pub(super) fn handle_state(id: &str) -> &str {
+    match id {
+        "absent" => "not in the handle table: its slot is empty",
+        "event" => "in the handle table, an event",
+        "other-object" => "in the handle table, but not an event",
+        "not-a-handle" => "no value that a handle can have",
+        "none" => "none: no event was made yet",
+        "wait-on-address" => "-1: waiters wait on the address, without an event",
+        "unknown" => "unknown: the dump has no handle table",
+        other => other,
+    }
+}
+
+/// What a `debug_info.state` says.
+pub(super) fn debug_record_state(id: &str) -> &str {
+    match id {
+        "own" => "a debug record that points back at this section",
+        "foreign" => "a debug record of another section",
+        "wiped" => "a debug record that was wiped",
+        "absent" => "-1: made without a debug record",
+        "null" => "null: never made, or deleted",
+        "not-a-record" => "memory that is no debug record",
+        "impossible" => "an address that cannot be",
+        "not-captured" => "its memory is not in the dump",
+        other => other,
+    }
+}
+
+/// `STATUS_INVALID_HANDLE (0xc0000008)`, or the code alone.
+pub(super) fn exception(exception: &ExceptionInfo) -> String {
+    match &exception.name {
+        Some(name) => format!("{} ({})", escape::name(name), exception.code),
+        None => exception.code.clone(),
+    }
+}
+
+/// A probability for eyes. Never 0 or 100 %: a ranking is not a proof.
+pub(super) fn percent(probability: f64) -> String {
+    if probability.is_nan() {
+        "? %".to_owned()
+    } else if probability < 0.005 {
+        "<1 %".to_owned()
+    } else if probability >= 0.995 {
+        ">99 %".to_owned()
+    } else {
+        format!("{:.0} %", probability * 100.0)
+    }
+}
+
+/// Name and version of the program, its id and how long it ran.
+pub(super) fn process(process: &ProcessInfo) -> String {
+    let mut text = process.name.as_deref().map_or_else(|| "unknown".to_owned(), escape::name);
+    if let Some(version) = &process.version {
+        text = format!("{text} {}", escape::name(version));
+    }
+    if let Some(id) = process.id {
+        text = format!("{text}, process {id}");
+    }
+    if let Some(seconds) = process.uptime_s {
+        text = format!("{text}, up {}", duration(seconds));
+    }
+    text
+}
+
+/// Processor and Windows version.
+pub(super) fn system(dump: &DumpInfo) -> String {
+    let cpu = if dump.wow64 { format!("{} on 64-bit Windows", dump.cpu) } else { dump.cpu.clone() };
+    let Some(os) = &dump.os else { return cpu };
+    let pack = os.service_pack.as_deref().map(|pack| format!(" {}", escape::name(pack)));
+    format!("{cpu}, Windows {} build {}{}", os.version, os.build, pack.unwrap_or_default())
+}
+
+/// The file, its size, time and kind.
+pub(super) fn dump(dump: &DumpInfo) -> String {
+    let member = dump.member.as_deref().map(|name| format!(" ({})", escape::name(name)));
+    let time = dump.time.as_deref().map(|time| format!(", written {}", escape::name(time)));
+    format!(
+        "{}{}, {}, {}{}",
+        escape::one_line(&dump.path, 200),
+        member.unwrap_or_default(),
+        bytes(dump.size),
+        dump.memory_kind,
+        time.unwrap_or_default()
+    )
+}
+
+/// One sentence for a dump that could not be read.
+pub(super) fn error_sentence(error: &ErrorLine) -> String {
+    let mut text = format!("{}: {}", escape::one_line(&error.path, 200), error.error);
+    if let Some(stream) = &error.stream {
+        text = format!("{text}; stream {}", escape::name(stream));
+    }
+    if let Some(offset) = error.offset {
+        text = format!("{text}; at byte {offset} of the file");
+    }
+    text
+}
+
+fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    UNITS
+        .iter()
+        .find(|(size, _)| count >= *size)
+        .and_then(|(size, unit)| Some(format!("{} {unit}", count.checked_div(*size)?)))
+        .unwrap_or_else(|| format!("{count} bytes"))
+}
+
+fn duration(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3_600, "h"), (60, "min")];
+    UNITS
+        .iter()
+        .find(|(size, _)| seconds >= *size)
+        .and_then(|(size, unit)| Some(format!("{} {unit}", seconds.checked_div(*size)?)))
+        .unwrap_or_else(|| format!("{seconds} s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_probability_is_never_certain() {
+        let cases = [
+            (0.0, "<1 %"),
+            (0.004, "<1 %"),
+            (0.5, "50 %"),
+            (0.994, "99 %"),
+            (0.999, ">99 %"),
+            (1.0, ">99 %"),
+        ];
+        for (probability, text) in cases {
+            assert_eq!(percent(probability), text);
+        }
+        assert_eq!(percent(f64::NAN), "? %");
+    }
+
+    #[test]
+    fn sizes_and_durations_use_the_largest_unit() {
+        assert_eq!(bytes(1023), "1023 bytes");
+        assert_eq!(bytes(1_482_752), "1 MiB");
+        assert_eq!(bytes(u64::MAX), "17179869183 GiB");
+        assert_eq!(duration(59), "59 s");
+        assert_eq!(duration(12_060), "3 h");
+        assert_eq!(duration(200_000), "2 d");
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        let error = ErrorLine {
+            path: "a.dmp".to_owned(),
+            error: "cut off".to_owned(),
+            stream: Some("ThreadList".to_owned()),
+            offset: Some(8),
+        };
+        assert_eq!(
+            error_sentence(&error),
+            "a.dmp: cut off; stream ThreadList; at byte 8 of the file"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! Times as text.
+
+/// A Unix time in seconds as RFC 3339 in UTC.
+#[must_use]
+pub fn rfc3339(seconds: u32) -> String {
+    let days = i64::from(seconds / 86_400);
+    let rest = seconds % 86_400;
+    let (year, month, day) = civil(days);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
+}
+
+/// The date of a day counted from 1970-01-01 (the days-from-civil algorithm of the proleptic Gregorian
+/// calendar, run backwards). 32-bit seconds keep every intermediate small.
+#[allow(clippy::arithmetic_side_effects)]
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn known_times() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(rfc3339(1_165_842_000), "2006-12-11T13:00:00Z");
+        assert_eq!(rfc3339(u32::MAX), "2106-02-07T06:28:15Z");
+    }
+}
