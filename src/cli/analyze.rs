@@ -1,0 +1,119 @@
+//! `csdump analyze`: the diagnosis of each dump.
+
+use std::any::Any;
+use std::env;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+
+use anstream::ColorChoice;
+use anyhow::bail;
+use csdump::report::model::{ErrorLine, Line};
+use csdump::report::{escape, json, text};
+
+use super::args::{AnalyzeArgs, Format, Source};
+use super::exit::{Exit, Tally};
+use super::message;
+use super::output::{self, Output};
+
+/// What analyses one dump, and hashes it when told to: it never fails, an unreadable dump is an error line.
+pub(super) type Engine = fn(&Source, bool) -> Line;
+
+/// Most warnings of one dump that standard error gets; the report has all.
+const MAX_WARNINGS: usize = 16;
+
+/// Analyses every dump, also after one that cannot be read.
+pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
+    check(args)?;
+    let mut output = Output::open(args)?;
+    let layout = layout(args);
+    let mut tally = Tally::default();
+    for (index, source) in args.dumps.iter().enumerate() {
+        let line = guarded(engine, source, args.hash);
+        tally.count(&line);
+        tell(args, source, &line);
+        output.write(&rendered(args, layout, index, source, &line)?)?;
+    }
+    output.finish()?;
+    Ok(tally.exit())
+}
+
+/// Refuses what would lose something: a second reading of standard input, and an output over a dump.
+fn check(args: &AnalyzeArgs) -> anyhow::Result<()> {
+    if args.dumps.iter().filter(|source| **source == Source::Stdin).count() > 1 {
+        bail!("standard input (-) can be named only once");
+    }
+    let Some(output) = args.output_file().and_then(|path| fs::canonicalize(path).ok()) else {
+        return Ok(());
+    };
+    let same = |source: &&Source| {
+        source.path().and_then(|path| fs::canonicalize(path).ok()).as_ref() == Some(&output)
+    };
+    match args.dumps.iter().find(same) {
+        Some(dump) => bail!("{}: the output would replace this dump", dump.name()),
+        None => Ok(()),
+    }
+}
+
+fn layout(args: &AnalyzeArgs) -> text::Layout {
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let to_file = args.output_file().is_some();
+    text::Layout {
+        width: columns.filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
+        colour: output::color_choice(args) != ColorChoice::Never,
+    }
+}
+
+/// A panic in one dump must not take the others with it.
+fn guarded(engine: Engine, source: &Source, hash: bool) -> Line {
+    panic::catch_unwind(AssertUnwindSafe(|| engine(source, hash))).unwrap_or_else(|payload| {
+        let error = format!("bug in csdump: {}", panic_text(payload.as_ref()));
+        Line::Error(ErrorLine { path: source.name(), error, stream: None, offset: None })
+    })
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+    escape::cell(text.unwrap_or("no message"))
+}
+
+fn rendered(
+    args: &AnalyzeArgs,
+    layout: text::Layout,
+    index: usize,
+    source: &Source,
+    line: &Line,
+) -> anyhow::Result<String> {
+    Ok(match (args.format, line) {
+        (Format::Json, line) => json::render(line, args.pretty)?,
+        (Format::Text, Line::Report(report)) => {
+            let text = text::render_report(report, layout);
+            if args.dumps.len() > 1 { format!("{}{text}", title(index, source)) } else { text }
+        }
+        // Standard error has it.
+        (Format::Text, Line::Error(_)) => String::new(),
+    })
+}
+
+/// Parts the reports of several dumps.
+fn title(index: usize, source: &Source) -> String {
+    let space = if index == 0 { "" } else { "\n" };
+    format!("{space}=== {} ===\n\n", escape::one_line(&source.name(), 200))
+}
+
+/// Errors always; warnings when the text that holds them does not go to the screen.
+fn tell(args: &AnalyzeArgs, source: &Source, line: &Line) {
+    let on_screen = args.format == Format::Text && args.output_file().is_none();
+    match line {
+        Line::Error(error) => message::write(&text::error_sentence(error)),
+        Line::Report(report) if !args.quiet && !on_screen => {
+            for warning in report.warnings.iter().take(MAX_WARNINGS) {
+                message::write(&format!("{}: warning: {warning}", source.name()));
+            }
+        }
+        Line::Report(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! What can be typed.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  a critical-section failure was found in at least one dump
+  1  every dump was read well, and none is a critical-section failure
+  2  an error: an unreadable file or bad usage; the other dumps are finished first";
+
+/// Says why a critical-section call crashed, from a Windows minidump.
+#[derive(Debug, Parser)]
+#[command(name = "csdump", version, about, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say why each dump's critical-section call failed
+    #[command(after_help = EXIT_CODES)]
+    Analyze(AnalyzeArgs),
+    /// Print the JSON Schema of the JSON output
+    Schema,
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page, in roff
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AnalyzeArgs {
+    /// Minidump files; - is standard input
+    #[arg(value_name = "DUMP", required = true)]
+    pub(super) dumps: Vec<Source>,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// Write the result to FILE, which appears only when it is complete
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Indent the JSON, for people; without it each dump is one line
+    #[arg(long)]
+    pub(super) pretty: bool,
+    /// Add the SHA-256 of each dump, which reads all of it
+    #[arg(long)]
+    pub(super) hash: bool,
+    /// When to use colour in the text; auto minds the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// No warnings on standard error; errors stay
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+impl AnalyzeArgs {
+    /// The file that gets the result; `None` and `-` are standard output.
+    pub(super) fn output_file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The subcommand whose page is wanted
+    #[arg(value_name = "COMMAND")]
+    pub(super) command: Option<String>,
+}
+
+/// A rendering of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For eyes
+    Text,
+    /// One line per dump, for programs
+    Json,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// When it goes to a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where a dump is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    /// `-`: standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Source {
+    /// The name for messages and for `dump.path`; what is not Unicode is replaced.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Stdin => "-".to_owned(),
+            Self::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdin => None,
+            Self::File(path) => Some(path),
+        }
+    }
+}
+
+impl From<std::ffi::OsString> for Source {
+    fn from(text: std::ffi::OsString) -> Self {
+        if text == "-" { Self::Stdin } else { Self::File(text.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_dash_is_standard_input_and_a_path_with_one_is_a_file() {
+        let cli = Cli::try_parse_from(["csdump", "analyze", "-", "./-"]).unwrap();
+        let Command::Analyze(args) = cli.command else { panic!("not analyze") };
+        assert_eq!(args.dumps, [Source::Stdin, Source::File("./-".into())]);
+    }
+}

@@ -1,0 +1,31 @@
+//! The one place where the command line meets the analysis.
+
+use std::io;
+
+use csdump::dump::{DumpError, DumpFile, Limits};
+use csdump::report::build::Origin;
+use csdump::report::model::{ErrorLine, Line, Report};
+
+use super::args::Source;
+
+/// The result of one dump.
+pub(super) fn analyze(source: &Source, hash: bool) -> Line {
+    match report(source, hash) {
+        Ok(report) => Line::Report(Box::new(report)),
+        Err(error) => Line::Error(ErrorLine {
+            path: source.name(),
+            stream: error.stream().map(str::to_owned),
+            offset: error.offset(),
+            error: error.to_string(),
+        }),
+    }
+}
+
+fn report(source: &Source, hash: bool) -> Result<Report, DumpError> {
+    let limits = Limits::default();
+    let file = match source {
+        Source::Stdin => DumpFile::from_reader(io::stdin().lock(), &limits),
+        Source::File(path) => DumpFile::open(path, &limits),
+    }?;
+    csdump::analyze_opened(&file, Origin { path: source.name(), hash, ..Origin::default() })
+}

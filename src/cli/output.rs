@@ -1,0 +1,109 @@
+//! Where the result goes: standard output, or a file that appears only when it is complete.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, StdoutLock, Write};
+use std::path::{Path, PathBuf};
+
+use anstream::{AutoStream, ColorChoice};
+use anyhow::Context;
+use tempfile::NamedTempFile;
+
+use super::args::{AnalyzeArgs, Color, Format};
+
+/// Where the result goes.
+pub(super) enum Output {
+    /// Standard output, locked and buffered.
+    Stdout(BufWriter<AutoStream<StdoutLock<'static>>>),
+    /// A device or pipe, which must not be replaced by a file.
+    Device(BufWriter<File>),
+    /// A file beside `target` that takes its name in [`Output::finish`].
+    Atomic {
+        /// The file under its temporary name, which goes away when this is dropped.
+        file: BufWriter<NamedTempFile>,
+        /// The name asked for.
+        target: PathBuf,
+    },
+}
+
+impl Output {
+    /// Standard output without colour.
+    pub(super) fn stdout() -> Self {
+        Self::stdout_with(ColorChoice::Never)
+    }
+
+    /// The output that `args` ask for.
+    pub(super) fn open(args: &AnalyzeArgs) -> anyhow::Result<Self> {
+        let Some(path) = args.output_file() else {
+            return Ok(match args.format {
+                Format::Text => Self::stdout_with(color_choice(args)),
+                Format::Json => Self::stdout(),
+            });
+        };
+        Self::open_file(path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn stdout_with(choice: ColorChoice) -> Self {
+        // What is written without colour has no escape sequence to strip; stripping would only cost time.
+        let choice = if choice == ColorChoice::Never { ColorChoice::AlwaysAnsi } else { choice };
+        Self::Stdout(BufWriter::new(AutoStream::new(io::stdout().lock(), choice)))
+    }
+
+    fn open_file(path: &Path) -> io::Result<Self> {
+        let target = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(found) if !found.is_file() => {
+                return Ok(Self::Device(BufWriter::new(File::options().write(true).open(path)?)));
+            }
+            // Through a link the file changes, not the link.
+            Ok(_) => fs::canonicalize(path)?,
+            Err(_) => path.to_owned(),
+        };
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = temporary(folder.unwrap_or(Path::new(".")))?;
+        Ok(Self::Atomic { file: BufWriter::new(file), target })
+    }
+
+    /// Writes `text` and passes it on, so that a reader sees each dump when it is done.
+    pub(super) fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        let writer: &mut dyn Write = match self {
+            Self::Stdout(writer) => writer,
+            Self::Device(writer) => writer,
+            Self::Atomic { file, .. } => file,
+        };
+        writer
+            .write_all(text.as_bytes())
+            .and_then(|()| writer.flush())
+            .context("cannot write the result")
+    }
+
+    /// Gives the file its name.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        let Self::Atomic { file, target } = self else { return Ok(()) };
+        let named = || format!("cannot write {}", target.display());
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error).with_context(named)?;
+        file.as_file().sync_all().with_context(named)?;
+        file.persist(&target).map(drop).map_err(|error| error.error).with_context(named)
+    }
+}
+
+/// Whether and how text is coloured.
+pub(super) fn color_choice(args: &AnalyzeArgs) -> ColorChoice {
+    match args.color {
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+        Color::Auto if args.output_file().is_some() => ColorChoice::Never,
+        Color::Auto => AutoStream::choice(&io::stdout()),
+    }
+}
+
+/// A new file in `folder` with the rights that any new file has there.
+fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".csdump-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
