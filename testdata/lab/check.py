@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""A small minidump reader that asserts what the labels promise. `check.py` alone checks every kept dump."""
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+
+class Dump:
+    def __init__(self, data):
+        self.data = data
+        magic, _, count, directory = struct.unpack_from("<IIII", data)
+        assert magic == 0x504D444D, "no minidump"
+        self.streams = {}
+        for i in range(count):
+            kind, size, rva = struct.unpack_from("<III", data, directory + 12 * i)
+            assert rva + size <= len(data), "stream %d out of bounds" % kind
+            self.streams[kind] = (rva, size)
+        self.arch = struct.unpack_from("<H", data, self.streams[7][0])[0]
+        self.memory = self._memory()
+
+    def _memory(self):
+        out = []
+        if 9 in self.streams:
+            rva, _ = self.streams[9]
+            count, at = struct.unpack_from("<QQ", self.data, rva)
+            for i in range(count):
+                base, size = struct.unpack_from("<QQ", self.data, rva + 16 + 16 * i)
+                assert at + size <= len(self.data), "memory out of bounds"
+                out.append((base, size, at))
+                at += size
+            assert at == len(self.data)
+        else:
+            rva, _ = self.streams[5]
+            for i in range(struct.unpack_from("<I", self.data, rva)[0]):
+                base, size, at = struct.unpack_from("<QII", self.data, rva + 4 + 16 * i)
+                assert at + size <= len(self.data), "memory out of bounds"
+                out.append((base, size, at))
+        out.sort()
+        for (a, n, _), (b, _, _) in zip(out, out[1:]):
+            assert a + n <= b, "memory overlaps"
+        return out
+
+    def read(self, address, size):
+        for base, length, at in self.memory:
+            if base <= address and address + size <= base + length:
+                return self.data[at + address - base:at + address - base + size]
+        return None
+
+    def exception(self):
+        rva, _ = self.streams[6]
+        thread, _, code, flags, chain, address, count = struct.unpack_from("<IIIIQQI", self.data, rva)
+        size, context = struct.unpack_from("<II", self.data, rva + 160)
+        assert context + size <= len(self.data)
+        return thread, code, address, self.data[context:context + size]
+
+    def threads(self):
+        rva, _ = self.streams[3]
+        out = []
+        for i in range(struct.unpack_from("<I", self.data, rva)[0]):
+            tid, _, _, _, teb, low, size, stack, csize, context = struct.unpack_from("<IIIIQQIIII", self.data, rva + 4 + 48 * i)
+            assert stack + size <= len(self.data) and context + csize <= len(self.data)
+            out.append((tid, low, size, stack))
+        return out
+
+    def modules(self):
+        rva, _ = self.streams[4]
+        out = []
+        for i in range(struct.unpack_from("<I", self.data, rva)[0]):
+            base, size, _, _, name = struct.unpack_from("<QIIII", self.data, rva + 4 + 108 * i)
+            length = struct.unpack_from("<I", self.data, name)[0]
+            out.append((base, size, self.data[name + 4:name + 4 + length].decode("utf-16-le")))
+        return out
+
+    def handles(self):
+        if 12 not in self.streams:
+            return None
+        rva, _ = self.streams[12]
+        header, size, count, _ = struct.unpack_from("<IIII", self.data, rva)
+        out = {}
+        for i in range(count):
+            value, kind, name = struct.unpack_from("<QII", self.data, rva + header + size * i)
+            out[value] = (self.string(kind), self.string(name))
+        return out
+
+    def unloaded(self):
+        rva, _ = self.streams[14]
+        header, size, count = struct.unpack_from("<III", self.data, rva)
+        return [self.string(struct.unpack_from("<I", self.data, rva + header + size * i + 20)[0]) for i in range(count)]
+
+    def string(self, rva):
+        if not rva:
+            return ""
+        length = struct.unpack_from("<I", self.data, rva)[0]
+        return self.data[rva + 4:rva + 4 + length].decode("utf-16-le")
+
+    def section(self, address):
+        x64 = self.arch == 9
+        data = self.read(address, 0x28 if x64 else 0x18)
+        if data is None:
+            return None
+        names = ("debug_info", "lock_count", "recursion_count", "owning_thread", "lock_semaphore", "spin_count")
+        return dict(zip(names, struct.unpack("<QiiQQQ" if x64 else "<IiiIII", data)), bytes=data)
+
+
+def check(data, label, program):
+    dump = Dump(data)
+    thread, code, address, context = dump.exception()
+    assert "0x%08X" % code == label["code"], "code 0x%08X" % code
+    if "code" in program:
+        wanted = expected(label, program)["code"]
+        assert code == wanted, "code 0x%08X instead of 0x%08X" % (code, wanted)
+    assert "0x%x" % thread == label["thread"]
+    assert any(t[0] == thread for t in dump.threads())
+    check_names(dump, label)
+    check_stack(dump, label, thread, context, expected(label, program).get("other_thread"))
+    if "unloaded" in program and label["kind"] == "full":
+        assert program["unloaded"] in dump.unloaded(), dump.unloaded()
+    if "section" in label:
+        check_section(dump, label, program, int(label["section"], 16))
+    check_handles(dump, label, program)
+
+
+def check_names(dump, label):
+    names = [m[2].lower() for m in dump.modules()]
+    assert "c:\\windows\\system32\\ntdll.dll" in names, names
+    assert "c:\\windows\\system32\\kernel32.dll" in names, names
+    for word in (b"wine", b"cslab"):
+        for text in (word, b"".join(bytes((c, 0)) for c in word)):
+            at = dump.data.lower().find(text)
+            assert at < 0, "%s in the dump: %r" % (word.decode(), dump.data[max(0, at - 40):at + 60])
+
+
+def expected(label, program):
+    return dict(program, **program.get("in_set", {}).get(label["set"], {}))
+
+
+def check_stack(dump, label, thread, context, other_thread):
+    x64 = dump.arch == 9
+    sp = struct.unpack_from("<Q" if x64 else "<I", context, 0x98 if x64 else 0xC4)[0]
+    assert dump.read(sp, 64), "no stack at the exception"
+    pack = struct.pack("<Q" if x64 else "<I", int(label["main_returns_to"], 16))
+    holder = next(m for m in dump.memory if m[0] <= sp < m[0] + m[1])
+    assert other_thread or pack in dump.data[holder[2] + sp - holder[0]:holder[2] + holder[1]], "main's return address is not on the stack"
+
+
+def check_section(dump, label, program, address):
+    state = expected(label, program).get("state")
+    section = dump.section(address)
+    if state in ("gone", "null"):
+        assert section is None, "the section's memory should be gone"
+        return
+    if label["kind"] == "full":
+        assert section, "section bytes missing"
+    if not section:
+        return
+    if state == "signal":
+        assert section["recursion_count"] == 0 and section["owning_thread"] == 0, section
+        assert section["lock_count"] >= 0 if label["algorithm"] == "old" else section["lock_count"] & 3 == 1, section
+        assert section["lock_semaphore"] not in (0, 2**32 - 1, 2**64 - 1), section
+        assert "0x%x" % section["lock_semaphore"] == label["handle"], section
+    if state == "free":
+        assert section["owning_thread"] == 0 and section["lock_count"] & 1, section
+    if state == "zero":
+        assert not any(section["bytes"]), section
+
+
+def check_handles(dump, label, program):
+    handles = dump.handles()
+    assert (handles is not None) == label["handles"]
+    if handles is None or label["handle"] == "unknown":
+        return
+    handle = int(label["handle"], 16) & ~3
+    if program.get("absent"):
+        assert handle not in handles, "the slot is not empty: %r" % (handles[handle],)
+    if "slot_type" in program:
+        assert handles.get(handle, ("",))[0] == program["slot_type"], handles.get(handle)
+
+
+def main():
+    sys.path.insert(0, str(Path(__file__).parent))
+    import build
+    bad = 0
+    for entry in build.load_labels():
+        path = Path(__file__).parent.parent / entry["file"]
+        data = subprocess.run(["zstd", "-dcq", path], capture_output=True, check=True).stdout
+        try:
+            check(data, entry, build.PROGRAMS[entry["program"]])
+        except AssertionError as error:
+            bad += 1
+            print("%s: %s" % (entry["file"], error))
+    print("checked, %d bad" % bad)
+    sys.exit(bad != 0)
+
+
+if __name__ == "__main__":
+    main()
