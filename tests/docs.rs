@@ -1,0 +1,112 @@
+//! The documentation says what the program does: generated pages are regenerated and compared.
+//!
+//! `CSDUMP_WRITE_DOCS=1 cargo test --test docs` rewrites them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use csdump::diagnosis::cause::Cause;
+use csdump::diagnosis::weights;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// Compares a page with what it should be, or writes it.
+fn check(name: &str, expected: &str) {
+    let path = root().join(name);
+    if std::env::var_os("CSDUMP_WRITE_DOCS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{name} is out of date: CSDUMP_WRITE_DOCS=1 cargo test --test docs");
+}
+
+fn csdump(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_csdump"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_schema_page_is_the_schema() {
+    check("docs/report.schema.json", &csdump(&["schema"]));
+}
+
+#[test]
+fn the_readme_shows_the_true_output() {
+    let path = root().join("README.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once("-- analyze ").expect("the README has the command");
+    let (dump, rest) = rest.split_once('\n').unwrap();
+    let (_, after) = rest.split_once("```").unwrap();
+    let expected = format!("{before}-- analyze {dump}\n{}```{after}", csdump(&["analyze", dump]));
+    check("README.md", &expected);
+}
+
+#[test]
+fn the_findings_page_is_the_table_of_weights() {
+    let mut page = format!(
+        "# Findings and weights\n\n\
+         Generated from the table in `src/diagnosis/weights`, model version {}; `CSDUMP_WRITE_DOCS=1 cargo test --test docs` writes it.\n\n\
+         A finding is a fact with its source. Each number is a log-likelihood ratio (natural logarithm): how much likelier the\n\
+         fact is if the cause is true. A cause without a number gets 0. Of the findings of one group only the strongest counts\n\
+         for each cause. A cause that the kind of failure excludes takes no part.\n",
+        weights::MODEL_VERSION
+    );
+    for row in weights::rows() {
+        write!(page, "\n## {}\n\nGroup: {:?}.\n", row.finding.as_str(), row.group).unwrap();
+        if row.weights.is_empty() {
+            page.push_str("Said for the reader; it carries no weight.\n");
+            continue;
+        }
+        page.push_str("\n| cause | weight | why |\n|---|---|---|\n");
+        for weight in row.weights {
+            writeln!(
+                page,
+                "| {} | {:+.1} | {} |",
+                weight.cause.as_str(),
+                weight.llr,
+                weight.reason
+            )
+            .unwrap();
+        }
+    }
+    check("docs/findings.md", &page);
+}
+
+#[test]
+fn the_causes_page_is_the_list_of_causes() {
+    let mut page = String::from(
+        "# Causes\n\n\
+         Generated from `src/diagnosis/cause.rs`; `CSDUMP_WRITE_DOCS=1 cargo test --test docs` writes it. The ids are stable.\n",
+    );
+    for cause in Cause::ALL {
+        write!(
+            page,
+            "\n## {}\n\n**{}.** {}\n\nApplication Verifier would have stopped with: {}.\n",
+            cause.as_str(),
+            cause.title(),
+            cause.summary(),
+            cause.verifier_stops()
+        )
+        .unwrap();
+    }
+    page.push_str(HIERARCHY);
+    check("docs/causes.md", &page);
+}
+
+const HIERARCHY: &str = "
+## Where causes overlap
+
+* A section that was deleted and whose memory was then released is `memory-released` once the memory is gone, `deleted` while
+  its zeros are still there.
+* A copy whose original was deleted has a closed handle too; it is `copied` when the debug record shows that the bytes
+  belong elsewhere, `handle-closed` when nothing does.
+* Zeroed storage that was never initialised and a deleted section look alike; so do old memory that was never initialised and
+  a section written over from end to end. csdump names both and says that it cannot tell.
+";
