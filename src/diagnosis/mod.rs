@@ -176,8 +176,7 @@ fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decide
     }
 }
 
+/// Nothing read from a dump is certain.
 fn percent(probability: f64) -> String {
-    let rounded = (probability * 100.0).round();
-    // Nothing read from a dump is certain.
-    format!("{:.0} %", rounded.min(99.0))
+    if probability >= 0.995 { ">99 %".into() } else { format!("{:.0} %", probability * 100.0) }
 }

@@ -4,7 +4,7 @@
 use super::{Case, Finding, FindingId};
 use crate::crash::stack::Scene;
 use crate::critsec::handle::HandleState;
-use crate::dump::{Dump, OsSource};
+use crate::dump::{Dump, OsSource, stream_type};
 use crate::image::images::Images;
 
 /// KACF_ALLOCDEBUGINFOFORCRITSECTIONS in PEB.AppCompatFlags: the only switch that makes Windows 10 and later
@@ -36,28 +36,35 @@ pub fn event_mode(dump: &Dump<'_>, is_wine: bool) -> EventMode {
     }
 }
 
-/// Whether the process ran under Wine: ntdll exports `wine_get_version`, or a module that only Wine has is
-/// loaded (critical-sections.md 2.3).
+/// Whether the process ran under Wine (critical-sections.md 2.3).
+///
+/// - situation: Wine counts LockCount up from -1 whatever Windows it reports.
+/// - example: a dump that says 10.0 and has LockCount 1 with one waiter.
+/// - handling: ntdll exports `wine_get_version`, a module that only Wine has is loaded, or, where ntdll's exports are
+///   not in the dump, its writer added Wine's stream of ELF modules (0xFFF0).
+/// - test: `wine_is_recognised`.
 #[must_use]
 pub fn is_wine(dump: &Dump<'_>, images: &Images<'_, '_>) -> bool {
     let by_module = dump.modules.iter().any(|module| {
         let name = module.file_name().to_ascii_lowercase();
         matches!(name.as_str(), "winex11.drv" | "winewayland.drv" | "ntdll.so" | "winevulkan.dll")
     });
-    by_module
-        || dump
-            .modules
-            .iter()
-            .filter(|module| module.is_named("ntdll.dll"))
-            .any(|module| exports(images, module.base, "wine_get_version"))
+    let mut of_ntdll = dump
+        .modules
+        .iter()
+        .filter(|module| module.is_named("ntdll.dll"))
+        .filter_map(|module| exports(images, module.base, "wine_get_version"))
+        .peekable();
+    let by_stream =
+        of_ntdll.peek().is_none() && dump.stream(stream_type::WINE_ELF_MODULES).is_some();
+    by_module || by_stream || of_ntdll.any(|exported| exported)
 }
 
-fn exports(images: &Images<'_, '_>, base: u64, name: &str) -> bool {
-    let Some(module) = images.module_at(base) else { return false };
-    match (module.image(), module.exports()) {
-        (Ok(image), Ok(exports)) => exports.find(images.space(), image, name).is_some(),
-        _ => false,
-    }
+/// Whether a module exports a name; `None` when its exports are not in the dump.
+fn exports(images: &Images<'_, '_>, base: u64, name: &str) -> Option<bool> {
+    let module = images.module_at(base)?;
+    let (image, exports) = (module.image().ok()?, module.exports().ok()?);
+    Some(exports.find(images.space(), image, name).is_some())
 }
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
@@ -136,5 +143,29 @@ fn exiting(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             "The faulting thread is running the process's exit handlers.",
             format!("frame {index}"),
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Cpu;
+    use crate::dump::synth::Synth;
+
+    fn judged(build: impl Fn(Synth) -> Synth) -> bool {
+        let file =
+            build(Synth::new(Cpu::Amd64).module(0x7_0000_0000, 0x1000, "ntdll.dll", [10, 0, 0, 0]))
+                .build();
+        let dump = Dump::parse(&file).unwrap();
+        let images =
+            Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+        is_wine(&dump, &images)
+    }
+
+    #[test]
+    fn wine_is_recognised() {
+        assert!(!judged(|dump| dump));
+        assert!(judged(|dump| dump.stream(stream_type::WINE_ELF_MODULES, [0; 16])));
+        assert!(judged(|dump| dump.module(0x8_0000_0000, 0x1000, "winex11.drv", [0; 4])));
     }
 }
