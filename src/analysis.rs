@@ -1,6 +1,6 @@
 //! The way of the data, end to end: from a parsed dump to the report.
 
-use crate::crash::operation::Failure;
+use crate::crash::operation::{self, Failure};
 use crate::crash::stack::Scene;
 use crate::crash::{self, Crash};
 use crate::critsec::gate::Gate;
@@ -33,6 +33,8 @@ pub struct LockAnalysis {
     pub section: Option<CriticalSection>,
     /// The handle's value and state.
     pub handle: Option<(u64, HandleState)>,
+    /// Where the handle's value was read.
+    pub handle_source: &'static str,
     /// What happened.
     pub mechanism: Mechanism,
     /// The facts.
@@ -138,11 +140,11 @@ fn analyze_lock(
     {
         warnings.push(format!("the section does not look like one just left: {reason}"));
     }
-    let handle = handle_of(scene, lock.failure, section.as_ref());
+    let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
     let others = findings::listed_sections(scene, section.as_ref());
     let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
     // The handle that was passed is not the one that stands there now.
-    let handle = handle.filter(|_| !findings::changed_since(case));
+    let handle = handle.filter(|_| handle_source == FROM_STACK || !findings::changed_since(case));
     let case = Case { handle, ..case };
     let findings = findings::collect(case);
     let diagnosis = diagnosis::diagnose(case, &findings);
@@ -151,23 +153,32 @@ fn analyze_lock(
         missing: advice::missing(case),
         next_steps: advice::next_steps(case, &diagnosis),
         handle,
+        handle_source,
         findings,
         diagnosis,
         section,
     })
 }
 
-/// The handle: `LockSemaphore` from memory, unless the section is zero, which says that the handle that was
-/// passed is lost (critical-sections.md 5.5). Failures that do not involve the handle have none.
+/// The handle: the one that was passed where the stack still shows it, else `LockSemaphore` from memory, unless
+/// the section is zero, which says that the handle is lost (critical-sections.md 5.5). Failures that do not
+/// involve the handle have none.
 fn handle_of(
     scene: Scene<'_, '_>,
+    crash: &Crash,
     failure: Failure,
     section: Option<&CriticalSection>,
-) -> Option<(u64, HandleState)> {
+) -> (Option<(u64, HandleState)>, &'static str) {
     if !matches!(failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)) {
-        return None;
+        return (None, FROM_MEMORY);
     }
-    let raw = section?.raw.filter(|raw| !raw.is_all_zero())?;
-    let value = raw.lock_semaphore;
-    Some((value, handle::check(scene.dump, value)))
+    let looked_up = |value| (value, handle::check(scene.dump, value));
+    if let Some(value) = operation::passed_handle(&scene.dump.memory, &crash.frames) {
+        return (Some(looked_up(value)), FROM_STACK);
+    }
+    let raw = section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
+    (raw.map(|raw| looked_up(raw.lock_semaphore)), FROM_MEMORY)
 }
+
+const FROM_MEMORY: &str = "LockSemaphore in memory";
+const FROM_STACK: &str = "argument of the system service on the stack";

@@ -5,6 +5,7 @@ use super::exception::{
     OBJECT_TYPE_MISMATCH, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
 };
 use super::frame::{Frame, NameSource};
+use crate::dump::memory::{AddressSpace, PointerWidth};
 
 /// A critical-section call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -156,6 +157,20 @@ const SERVICES: &[&str] = &[
     "ZwClose",
 ];
 
+/// The handle that a service on an x86 stack was called with: its first argument stands behind its return
+/// address. On x64 it was in a register that the system call destroys (critical-sections.md 5.5).
+#[must_use]
+pub fn passed_handle(memory: &AddressSpace<'_>, frames: &[Frame]) -> Option<u64> {
+    let service = frames.iter().position(|frame| {
+        frame.function.as_ref().is_some_and(|function| SERVICES.contains(&function.name.as_str()))
+    })?;
+    let caller = frames.get(service.checked_add(1)?).filter(|caller| caller.trust.is_exact())?;
+    if caller.registers.width() != PointerWidth::Four {
+        return None;
+    }
+    memory.pointer(caller.return_slot?.checked_add(4)?, PointerWidth::Four)
+}
+
 /// Parts of the lock functions that have names of their own (critical-sections.md 4.2).
 const PARTS: &[&str] = &[
     "RtlpUnWaitCriticalSection",
@@ -263,4 +278,47 @@ pub fn is_handle_status(code: u32) -> bool {
 #[must_use]
 pub fn is_close(name: &str) -> bool {
     matches!(name, "CloseHandle" | "NtClose" | "ZwClose")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::frame::{FunctionName, Trust};
+    use crate::dump::memory::{MemorySource, Region};
+    use crate::image::IpKind;
+    use crate::image::registers::RegisterFile;
+
+    fn frame(name: &str, return_slot: Option<u64>) -> Frame {
+        Frame {
+            registers: RegisterFile::new(PointerWidth::Four, 0x1000, 0x2000),
+            ip_kind: IpKind::ReturnAddress,
+            trust: Trust::CallTarget,
+            return_slot,
+            module: None,
+            start: None,
+            function: Some(FunctionName {
+                name: name.into(),
+                source: NameSource::Export,
+                start: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn the_argument_of_the_service_is_the_handle() {
+        let bytes = [0x10, 0, 0, 0, 0x64, 1, 0, 0];
+        let memory = AddressSpace::new([Region {
+            base: 0x2000,
+            bytes: &bytes,
+            source: MemorySource::MemoryList,
+        }]);
+        let leave = frame("RtlLeaveCriticalSection", Some(0x2000));
+        let by_kernel = [
+            frame("KiRaiseUserExceptionDispatcher", None),
+            frame("NtSetEvent", None),
+            leave.clone(),
+        ];
+        assert_eq!(passed_handle(&memory, &by_kernel), Some(0x164));
+        assert_eq!(passed_handle(&memory, &[frame("RtlRaiseStatus", None), leave]), None);
+    }
 }

@@ -315,7 +315,7 @@ fn handle(dump: &Dump<'_>, lock: &LockAnalysis, failed: &LockFailure) -> Option<
         .find(|finding| finding.id == crate::findings::FindingId::SlotHoldsWritersFile);
     Some(HandleInfo {
         value: Some(hex(value)),
-        source: Some("LockSemaphore in memory".into()),
+        source: Some(lock.handle_source.into()),
         state: state.as_str().into(),
         type_name: slot.and_then(|handle| handle.type_name.as_deref()).map(str::to_owned),
         name: slot.and_then(|handle| handle.object_name.as_deref()).map(str::to_owned),
