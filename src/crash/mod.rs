@@ -79,6 +79,12 @@ pub fn thread_stack(scene: Scene<'_, '_>, thread: &Thread) -> Vec<Frame> {
     thread.context.as_ref().map_or_else(Vec::new, |context| provider::walk(scene, context))
 }
 
+/// The stacks of all threads, named; see [`provider::walk_all`] for when there are none.
+#[must_use]
+pub fn all_stacks(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
+    provider::walk_all(scene)
+}
+
 /// Puts back the frame of a function that raised the exception and whose frame is gone.
 ///
 /// - situation: RtlRaiseStatus on x86 records its caller's registers, so the stack begins at the address behind

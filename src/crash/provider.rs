@@ -7,8 +7,8 @@
 use super::frame::{Frame, Trust};
 use super::names;
 use super::stack::{self, Scene};
-use crate::dump::Cpu;
 use crate::dump::memory::PointerWidth;
+use crate::dump::{Cpu, stream_type};
 use crate::image::IpKind;
 use crate::image::registers::{Provenance, Register, RegisterFile};
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// Most bytes of a stack given to the crate: each of its frames costs 2.7 KB and may be 16 bytes long.
 const MAX_STACK: u64 = 512 << 10;
@@ -33,6 +33,8 @@ struct ImageProvider<'s, 'd> {
     width: PointerWidth,
     /// Frames that the crate has asked about.
     frames: AtomicUsize,
+    /// Most frames that it may ask about.
+    limit: usize,
 }
 
 #[async_trait]
@@ -43,7 +45,7 @@ impl SymbolProvider for ImageProvider<'_, '_> {
         _frame: &mut (dyn FrameSymbolizer + Send),
     ) -> Result<(), FillSymbolError> {
         // The crate has no limit of its own; a future that is never ready stops it (see `walk`).
-        if self.frames.fetch_add(1, Ordering::Relaxed) >= stack::MAX_FRAMES {
+        if self.frames.fetch_add(1, Ordering::Relaxed) >= self.limit {
             std::future::pending::<()>().await;
         }
         Err(FillSymbolError {})
@@ -121,7 +123,8 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
     let modules: MinidumpModuleList = scene.dump.minidump.get_stream().unwrap_or_default();
     let mut call_stack = CallStack::with_context(context.clone());
     let memory = stack_memory(scene, context.get_stack_pointer());
-    let provider = ImageProvider { scene, width, frames: AtomicUsize::new(0) };
+    let provider =
+        ImageProvider { scene, width, frames: AtomicUsize::new(0), limit: stack::MAX_FRAMES };
     let system = system_info(scene);
     let memory = memory.as_ref().map(UnifiedMemory::Memory);
     {
@@ -140,6 +143,43 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
     names::name_frames(scene, &mut frames);
     frames
 }
+
+/// The stacks of all threads by minidump-processor, with csdump's unwinder as its provider: thread ids and
+/// frames, in the dump's order. `None` when the dump lacks what the processor insists on (SystemInfo, ThreadList),
+/// when it has more frames than are allowed, and when its handle stream is one that csdump's own reader
+/// complained about: the processor reads that stream by itself, and can loop in it for ever.
+#[must_use]
+pub fn walk_all(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
+    let dump = scene.dump;
+    let complained = dump.warnings.iter().any(|warning| warning.stream == HANDLE_DATA);
+    let has_stream = dump.stream(stream_type::HANDLE_DATA).is_some();
+    if has_stream && (dump.handles.is_none() || complained) {
+        return None;
+    }
+    let limit = stack::MAX_FRAMES.checked_mul(dump.threads.len())?;
+    let width = dump.system.pointer_width;
+    let provider = ImageProvider { scene, width, frames: AtomicUsize::new(0), limit };
+    let mut processing = pin!(minidump_processor::process_minidump(&dump.minidump, &provider));
+    // Nothing in it waits, but many threads are taken in turns.
+    let mut turns = 0..=dump.threads.len();
+    let state = turns.find_map(|_| {
+        match processing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    })?;
+    let stacks = state.ok()?.threads.into_iter().map(|call_stack| {
+        let frames = call_stack.frames.iter().enumerate();
+        let mut frames: Vec<Frame> =
+            frames.map(|(index, frame)| converted(scene, frame, index == 0)).collect();
+        names::name_frames(scene, &mut frames);
+        (call_stack.thread_id, frames)
+    });
+    Some(stacks.collect())
+}
+
+/// The handle stream's name in warnings.
+const HANDLE_DATA: &str = "HandleData";
 
 /// The region that holds the stack, in the crate's form, up to [`MAX_STACK`] bytes above the stack pointer.
 fn stack_memory<'d>(scene: Scene<'_, 'd>, sp: u64) -> Option<MinidumpMemory<'d>> {
@@ -197,4 +237,46 @@ fn converted(scene: Scene<'_, '_>, frame: &StackFrame, is_first: bool) -> Frame 
     let return_slot =
         registers.sp().and_then(|sp| sp.checked_sub(width.bytes())).filter(|_| !is_first);
     Frame { registers, ip_kind, trust, return_slot, module, start: None, function: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Dump;
+    use crate::dump::synth::{Synth, SynthHandle, SynthThread, context};
+    use crate::image::flow::FlowCache;
+    use crate::image::images::Images;
+
+    fn stacks(build: impl Fn(Synth) -> Synth) -> Option<Vec<(u32, Vec<Frame>)>> {
+        let registers = context(Cpu::Amd64, &[("rip", 0x40_0010), ("rsp", 0x10_0000)]);
+        let thread = |id| SynthThread {
+            id,
+            context: &registers,
+            stack_base: 0x10_0000,
+            stack: &[0; 64],
+            ..SynthThread::default()
+        };
+        let dump = Synth::new(Cpu::Amd64).module(0x40_0000, 0x1000, "app.exe", [1, 0, 0, 0]);
+        let file = build(dump.thread(&thread(7)).thread(&thread(8))).build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, [(0x40_0000, 0x1000)]);
+        walk_all(Scene { dump: &dump, images: &images, flows: &FlowCache::default() })
+    }
+
+    #[test]
+    fn the_processor_walks_all_threads() {
+        let found = stacks(|dump| dump).unwrap();
+        let ids: Vec<_> = found.iter().map(|(id, frames)| (*id, frames.len())).collect();
+        assert_eq!(ids, [(7, 1), (8, 1)]);
+        assert_eq!(found[0].1[0].registers.ip(), 0x40_0010);
+    }
+
+    #[test]
+    fn the_processor_never_sees_a_handle_stream_that_was_refused() {
+        let good = SynthHandle { value: 4, type_name: "Event", ..SynthHandle::default() };
+        assert!(stacks(|dump| dump.handle(&good)).is_some());
+        // SizeOfDescriptor 1: refused.
+        let bad = [16_u32, 1, 1, 0, 0, 0, 0, 0].map(u32::to_le_bytes).concat();
+        assert!(stacks(|dump| dump.stream(stream_type::HANDLE_DATA, bad.clone())).is_none());
+    }
 }

@@ -218,6 +218,28 @@ fn stacks_of_all_threads_are_at_least_those_of_minidump_stackwalk() {
 }
 
 #[test]
+fn the_processor_walks_the_threads_as_one_by_one() {
+    for dump in OTHERS {
+        with(dump.name, |scene, _| {
+            let all = crash::all_stacks(scene).unwrap_or_else(|| panic!("{}", dump.name));
+            assert_eq!(all.len(), scene.dump.threads.len(), "{}", dump.name);
+            let one_by_one =
+                scene.dump.threads.iter().map(|thread| crash::thread_stack(scene, thread));
+            let faulting = scene.dump.exception.as_ref().map(|exception| exception.thread_id);
+            for ((id, frames), alone) in all.iter().zip(one_by_one) {
+                // The processor starts the faulting thread at the exception, and leaves out the one that wrote the dump.
+                if Some(*id) != faulting && !frames.is_empty() {
+                    let ips = |frames: &[Frame]| -> Vec<u64> {
+                        frames.iter().take(8).map(|frame| frame.registers.ip()).collect()
+                    };
+                    assert_eq!(ips(frames), ips(&alone), "{} thread {id:#x}", dump.name);
+                }
+            }
+        });
+    }
+}
+
+#[test]
 fn the_comparison_can_fail() {
     use Founded::{Call, Disproved, FramePointer, Module, Proven};
     let place = |offset, founded| Place { module: None, offset, founded };
