@@ -241,7 +241,7 @@ fn infer(
 /// - situation: Leave first writes RecursionCount, Enter LockCount (before Server 2003 SP1 it reads SpinCount), and
 ///   an Enter that has to wait counts itself in the record behind DebugInfo (critical-sections.md 0.1, 4.4).
 /// - example: writing 0x24 on x64 through a DebugInfo of 0, or the content of rbx plus 0xC.
-/// - handling: the fault must lie at such an offset from NULL, from a value in a nonvolatile register of the innermost
+/// - handling: the fault must lie at such an offset from NULL, from a value in a register of the innermost
 ///   frame, or from a fill pattern; the verdict stays inconclusive.
 /// - test: `an_access_violation_without_names_stays_inconclusive` (tests/accuracy).
 fn access(
@@ -257,15 +257,16 @@ fn access(
         None if is_write && code_is_there(scene, frames.first()?) => return None,
         None => {}
     }
-    let values: Vec<u64> = nonvolatile_values(frames.first()?);
+    let values: Vec<u64> = register_values(frames.first()?);
     if is_write && let Some((failure, candidate)) = through_record(scene, &values, fault, encoding)
     {
         return Some((Some(Operation::Enter), failure, candidate));
     }
-    let touched = first_touches(scene.dump.system.pointer_width, encoding);
+    let width = scene.dump.system.pointer_width;
+    let touched = first_touches(width, encoding);
     touched.into_iter().filter(|(.., write)| *write == is_write).find_map(
         |(operation, offset, _)| {
-            let address = fault.checked_sub(offset)?;
+            let address = width.truncate(fault.wrapping_sub(offset));
             let known = address == 0 || values.contains(&address);
             let candidate =
                 candidate(scene, encoding, address, format!("fault address minus {offset:#x}"));
@@ -373,14 +374,11 @@ fn first_touches(
     }
 }
 
-fn nonvolatile_values(frame: &Frame) -> Vec<u64> {
-    let width = frame.registers.width();
+/// The registers of an access violation are the processor's own, so that the volatile ones, which still hold the
+/// argument, count too.
+fn register_values(frame: &Frame) -> Vec<u64> {
     let known = frame.registers.known();
-    known
-        .filter(|(register, ..)| *register != Register::Rsp && register.is_nonvolatile(width))
-        .map(|(_, value, _)| value)
-        .filter(|value| value.is_multiple_of(width.bytes()))
-        .collect()
+    known.filter(|(register, ..)| *register != Register::Rsp).map(|(_, value, _)| value).collect()
 }
 
 /// Enter counting itself in the debug record of a section that is zero, a fill pattern, or in a register.

@@ -189,7 +189,7 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
     if snap.section:
         entry["section"] = "0x%x" % snap.section
     entry["handle"] = "0x%x" % snap.handle if snap.handle and not expected.get("handle_unknown") else "unknown"
-    entry.update(thread="0x%x" % snap.thread_id, naming=naming, evidence=bool(handles and has_section and names_frames and kind not in expected.get("no_evidence", ())))
+    entry.update(thread="0x%x" % snap.thread_id, naming=naming, evidence=bool(handles and has_section and names_frames))
     if snap.truth:
         entry["truth"] = "dumps/truth/%s-%s.json" % (name, set_name)
     entry["main_returns_to"] = "0x%x" % snap.main_returns_to

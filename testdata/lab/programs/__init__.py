@@ -164,9 +164,9 @@ def more(defines, *rest, **fields):
 
 
 PROGRAMS.update({
-    "h-race-reused": race("REUSED", "handle-slot-empty", no_evidence=("wer",), note="the section's bytes are another object's text now", twin="memory-released"),
-    "h-race-page": race("PAGE_GONE", "handle-slot-empty", no_evidence=("wer",), state="gone", twin="memory-released"),
-    "h-race-anew": race("MADE_ANEW", "handle-slot-empty", no_evidence=("wer",), note="deleted and initialised again while a Leave was under way"),
+    "h-race-reused": race("REUSED", "handle-slot-empty", note="the section's bytes are another object's text now", twin="memory-released"),
+    "h-race-page": race("PAGE_GONE", "handle-slot-empty", state="gone", twin="memory-released"),
+    "h-race-anew": race("MADE_ANEW", "handle-slot-empty", note="deleted and initialised again while a Leave was under way"),
     "h-cross-process": more("CROSS_PROCESS", "handle-slot-empty", "cross-process", twin="handle-closed"),
     "h-hit-lock-count": more("LOCK_COUNT_HIT", "not-owner", "corrupted", code=NOT_OWNED, state="free", handle_unknown=True),
     "h-wait-text": more("WAITER_TEXT", "handle-implausible", "corrupted", kind="enter", code=INVALID, other_thread=True),
