@@ -91,7 +91,7 @@ fn is_handle_code(label: &Label) -> bool {
 }
 
 /// Dumps that are answered wrongly, none with a cause at 0.9 or more, and why. One that is right now must leave the list.
-const KNOWN: [(&str, &str); 7] = [
+const KNOWN: [(&str, &str); 6] = [
     (
         "h-null-delete-x64-new-normal",
         "a Delete of NULL only reads: in ntdll without names it is like any read near NULL",
@@ -99,10 +99,6 @@ const KNOWN: [(&str, &str); 7] = [
     ("h-null-delete-x64-new-wer", "the same"),
     ("h-null-delete-x86-new-normal", "the same"),
     ("h-null-delete-x86-new-wer", "the same"),
-    (
-        "h-race-anew-x64-new-wer",
-        "made anew since: the section no longer passes the gate, and no unwind data leads to it",
-    ),
     ("h-raw-cc-x64-new-wer", "a fault without an address, in ntdll without names or code"),
     ("h-raw-fe-x64-new-wer", "the same"),
 ];

@@ -351,6 +351,16 @@ fn choose_by_gate<'c>(
 /// The least score of an address that several ways agree on.
 const AGREED: u32 = 6;
 
+/// Whether a candidate is a section by its own debug record, at which another thread waits.
+fn is_genuine(scene: Scene<'_, '_>, candidate: &Candidate) -> bool {
+    let width = scene.dump.system.pointer_width;
+    let has_record = candidate.raw.is_some_and(|raw| {
+        let state = debug_info::state(&scene.dump.memory, candidate.address, &raw, width);
+        matches!(state, DebugInfoState::Own(_))
+    });
+    has_record && candidate.ways.iter().any(|way| way.is_waiter)
+}
+
 /// Whether several ways agree on an address although the gate refuses it, or its memory is gone: the section of a
 /// failed signal that was written to since. What lies on the stack below the caller is the raiser's own.
 fn is_agreed(scene: Scene<'_, '_>, search: Search<'_>, candidate: &Candidate) -> bool {
@@ -360,8 +370,8 @@ fn is_agreed(scene: Scene<'_, '_>, search: Search<'_>, candidate: &Candidate) ->
     let on_raisers_stack = (sp..caller.unwrap_or(sp)).contains(&candidate.address);
     matches!(search.failure, Failure::Signal(_))
         && search.found.is_some()
-        && candidate.score() >= AGREED
-        && candidate.ways.iter().any(|way| way.score >= 3)
+        && (is_genuine(scene, candidate)
+            || candidate.score() >= AGREED && candidate.ways.iter().any(|way| way.score >= 3))
         && debug_info::is_possible_pointer(candidate.address, width)
         && scene.dump.module_at(candidate.address).is_none_or(|_| candidate.raw.is_some())
         && !on_raisers_stack
