@@ -18,6 +18,7 @@ pub mod dump;
 pub mod findings;
 pub mod image;
 pub mod report;
+pub mod scan;
 
 use dump::{Dump, DumpError, DumpFile, Limits};
 use report::build::Origin;
@@ -47,8 +48,13 @@ pub fn analyze_opened(file: &DumpFile, origin: Origin) -> Result<Report, DumpErr
     let dump = Dump::parse(file.bytes())?;
     let member = file.member().map(str::to_owned);
     let mut report = analyze(&dump, &Origin { member, ..origin });
+    note_damage(file, &mut report);
+    Ok(report)
+}
+
+/// Says in the report that the file ends early.
+fn note_damage(file: &DumpFile, report: &mut Report) {
     if let Some(damage) = file.damage() {
         report.warnings.insert(0, format!("{damage}; what stands before is analysed"));
     }
-    Ok(report)
 }

@@ -1,7 +1,6 @@
 //! `csdump analyze`: the diagnosis of each dump.
 
 use std::any::Any;
-use std::env;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 
@@ -24,8 +23,13 @@ const MAX_WARNINGS: usize = 16;
 /// Analyses every dump, also after one that cannot be read.
 pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
     check(args)?;
-    let mut output = Output::open(args)?;
-    let layout = layout(args);
+    let to_file = args.output_file().is_some();
+    let choice = match args.format {
+        Format::Text => output::color_choice(args.color, to_file),
+        Format::Json => ColorChoice::Never,
+    };
+    let mut output = Output::open(args.output_file(), choice)?;
+    let layout = output::layout(args.color, to_file);
     let mut tally = Tally::default();
     for (index, source) in args.dumps.iter().enumerate() {
         let line = guarded(engine, source, args.hash);
@@ -54,20 +58,18 @@ fn check(args: &AnalyzeArgs) -> anyhow::Result<()> {
     }
 }
 
-fn layout(args: &AnalyzeArgs) -> text::Layout {
-    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let to_file = args.output_file().is_some();
-    text::Layout {
-        width: columns.filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
-        colour: output::color_choice(args) != ColorChoice::Never,
-    }
-}
-
 /// A panic in one dump must not take the others with it.
 fn guarded(engine: Engine, source: &Source, hash: bool) -> Line {
     panic::catch_unwind(AssertUnwindSafe(|| engine(source, hash))).unwrap_or_else(|payload| {
         let error = format!("bug in csdump: {}", panic_text(payload.as_ref()));
-        Line::Error(ErrorLine { path: source.name(), error, stream: None, offset: None })
+        Line::Error(ErrorLine {
+            path: source.name(),
+            error,
+            stream: None,
+            offset: None,
+            member: None,
+            file: None,
+        })
     })
 }
 
@@ -90,8 +92,8 @@ fn rendered(
             let text = text::render_report(report, layout);
             if args.dumps.len() > 1 { format!("{}{text}", title(index, source)) } else { text }
         }
-        // Standard error has it.
-        (Format::Text, Line::Error(_)) => String::new(),
+        // Standard error has an error; summaries are a scan's.
+        (Format::Text, Line::Error(_) | Line::Summary(_)) => String::new(),
     })
 }
 
@@ -111,7 +113,7 @@ fn tell(args: &AnalyzeArgs, source: &Source, line: &Line) {
                 message::write(&format!("{}: warning: {warning}", source.name()));
             }
         }
-        Line::Report(_) => {}
+        Line::Report(_) | Line::Summary(_) => {}
     }
 }
 

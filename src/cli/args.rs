@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::since;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  a critical-section failure was found in at least one dump
@@ -24,6 +26,9 @@ pub(super) enum Command {
     /// Say why each dump's critical-section call failed
     #[command(after_help = EXIT_CODES)]
     Analyze(AnalyzeArgs),
+    /// Scan folders and files, in parallel, and group what is found
+    #[command(after_help = EXIT_CODES)]
+    Scan(ScanArgs),
     /// Print the JSON Schema of the JSON output
     Schema,
     /// Print a completion script for a shell
@@ -62,6 +67,75 @@ impl AnalyzeArgs {
     pub(super) fn output_file(&self) -> Option<&Path> {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ScanArgs {
+    /// Folders and files; what is no dump by its first bytes is passed over in a folder, and an error where it is named
+    #[arg(value_name = "PATH", required_unless_present = "files_from")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Scan the files named in FILE, one in each line; - is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) files_from: Option<Source>,
+    /// Paths in --files-from end in NUL, not in a line end
+    #[arg(long, short = '0', requires = "files_from")]
+    pub(super) null: bool,
+    /// Only files whose name or path matches GLOB (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) include: Vec<String>,
+    /// No files or folders whose name or path matches GLOB (repeatable)
+    #[arg(long, value_name = "GLOB")]
+    pub(super) exclude: Vec<String>,
+    /// Only files changed since: 2026-11-24, 2026-11-24T09:30:00Z, or an age as 36h or 7d
+    #[arg(long, value_name = "TIME", value_parser = since::parse)]
+    pub(super) since: Option<std::time::SystemTime>,
+    /// How to write the result; table on a terminal and with --resume, else jsonl
+    #[arg(long, value_enum)]
+    pub(super) format: Option<ScanFormat>,
+    /// One line of text per dump instead of the table
+    #[arg(long, conflicts_with = "format")]
+    pub(super) brief: bool,
+    /// Write the result to FILE
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep the results in FILE, as JSON lines, and pass over files whose results it has already
+    #[arg(long, value_name = "FILE")]
+    pub(super) resume: Option<PathBuf>,
+    /// With --resume: examine also what has not changed
+    #[arg(long, requires = "resume")]
+    pub(super) rescan: bool,
+    /// Results in the order of the files, not as they finish
+    #[arg(long)]
+    pub(super) sort: bool,
+    /// Files examined at a time; 0 is one per core
+    #[arg(long, short, value_name = "N", default_value_t = 0)]
+    pub(super) jobs: usize,
+    /// Give a file up after SECONDS; without it there is no limit but the work's own
+    #[arg(long, value_name = "SECONDS", value_parser = since::seconds)]
+    pub(super) timeout: Option<std::time::Duration>,
+    /// Do not read files, packed or unpacked, larger than SIZE: bytes, or with K, M, G
+    #[arg(long, value_name = "SIZE", value_parser = since::size)]
+    pub(super) max_size: Option<u64>,
+    /// Add the SHA-256 of each dump, which reads all of it
+    #[arg(long)]
+    pub(super) hash: bool,
+    /// When to use colour in the text; auto minds the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+    /// No progress and no errors of single files on standard error
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+/// A rendering of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ScanFormat {
+    /// A summary for eyes
+    Table,
+    /// One JSON object per dump as it is done, then a summary
+    Jsonl,
+    /// One row per dump
+    Csv,
 }
 
 #[derive(Debug, Args)]

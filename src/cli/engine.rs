@@ -12,12 +12,7 @@ use super::args::Source;
 pub(super) fn analyze(source: &Source, hash: bool) -> Line {
     match report(source, hash) {
         Ok(report) => Line::Report(Box::new(report)),
-        Err(error) => Line::Error(ErrorLine {
-            path: source.name(),
-            stream: error.stream().map(str::to_owned),
-            offset: error.offset(),
-            error: error.to_string(),
-        }),
+        Err(error) => Line::Error(ErrorLine::of(source.name(), &error)),
     }
 }
 

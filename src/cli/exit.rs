@@ -38,6 +38,7 @@ impl Tally {
         match line {
             Line::Report(report) => self.found |= report.outcome != Outcome::NotApplicable,
             Line::Error(_) => self.failed = true,
+            Line::Summary(_) => {}
         }
     }
 

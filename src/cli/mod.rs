@@ -8,7 +8,10 @@ mod exit;
 mod man;
 mod message;
 mod output;
+mod progress;
+mod scan;
 mod schema;
+mod since;
 
 use std::ffi::OsString;
 use std::io;
@@ -30,6 +33,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Analyze(args) => analyze::run(&args, engine::analyze),
+        Command::Scan(args) => scan::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

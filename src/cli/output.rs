@@ -8,7 +8,9 @@ use anstream::{AutoStream, ColorChoice};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
-use super::args::{AnalyzeArgs, Color, Format};
+use csdump::report::text;
+
+use super::args::Color;
 
 /// Where the result goes.
 pub(super) enum Output {
@@ -31,15 +33,18 @@ impl Output {
         Self::stdout_with(ColorChoice::Never)
     }
 
-    /// The output that `args` ask for.
-    pub(super) fn open(args: &AnalyzeArgs) -> anyhow::Result<Self> {
-        let Some(path) = args.output_file() else {
-            return Ok(match args.format {
-                Format::Text => Self::stdout_with(color_choice(args)),
-                Format::Json => Self::stdout(),
-            });
-        };
+    /// A file, or standard output in colour as `choice` says.
+    pub(super) fn open(path: Option<&Path>, choice: ColorChoice) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::stdout_with(choice)) };
         Self::open_file(path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// A file that grows as it is written, so that a broken-off scan leaves what it has; or standard output.
+    pub(super) fn growing(path: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::stdout()) };
+        let file =
+            File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self::Device(BufWriter::new(file)))
     }
 
     fn stdout_with(choice: ColorChoice) -> Self {
@@ -86,13 +91,22 @@ impl Output {
     }
 }
 
-/// Whether and how text is coloured.
-pub(super) fn color_choice(args: &AnalyzeArgs) -> ColorChoice {
-    match args.color {
+/// Whether and how text is coloured that goes to a file or to standard output.
+pub(super) fn color_choice(color: Color, to_file: bool) -> ColorChoice {
+    match color {
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
-        Color::Auto if args.output_file().is_some() => ColorChoice::Never,
+        Color::Auto if to_file => ColorChoice::Never,
         Color::Auto => AutoStream::choice(&io::stdout()),
+    }
+}
+
+/// How wide text is laid out, and whether in colour.
+pub(super) fn layout(color: Color, to_file: bool) -> text::Layout {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    text::Layout {
+        width: columns.filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
+        colour: color_choice(color, to_file) != ColorChoice::Never,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod locate;
 pub mod names;
 pub mod operation;
 pub mod provider;
+pub mod screen;
 pub mod stack;
 mod stack_x86;
 mod unnamed;

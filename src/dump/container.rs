@@ -10,19 +10,27 @@ use super::error::DumpError;
 use super::header::not_minidump;
 use super::text;
 
-/// Bounds on what a file may grow to.
+/// Bounds on what a file may be and grow to.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Most bytes of the file itself.
+    pub max_file: u64,
     /// Most bytes of a decompressed or spooled file.
     pub max_output: u64,
     /// Most decompressed bytes per compressed byte; judged only beyond [`RATIO_GRACE`].
     pub max_ratio: u64,
+    /// Most files of an archive that are looked at.
+    pub max_members: usize,
 }
 
 /// Default of [`Limits::max_output`]: the largest minidump that 32-bit RVAs describe in practice, twice.
 pub const DEFAULT_MAX_OUTPUT: u64 = 16 << 30;
 /// Default of [`Limits::max_ratio`]: gzip's own end is 1032; dumps reach 5 to 50.
 pub const DEFAULT_MAX_RATIO: u64 = 512;
+/// Default of [`Limits::max_members`].
+pub const DEFAULT_MAX_MEMBERS: usize = 4096;
+/// Most memory in KiB for an xz dictionary: `xz -9` needs 64 MiB.
+const MAX_XZ_MEMORY: u32 = 256 << 10;
 /// Decompressed bytes below which the ratio does not matter.
 pub const RATIO_GRACE: u64 = 64 << 20;
 /// Bytes copied at a time.
@@ -30,7 +38,12 @@ const CHUNK: usize = 1 << 16;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_output: DEFAULT_MAX_OUTPUT, max_ratio: DEFAULT_MAX_RATIO }
+        Self {
+            max_file: u64::MAX,
+            max_output: DEFAULT_MAX_OUTPUT,
+            max_ratio: DEFAULT_MAX_RATIO,
+            max_members: DEFAULT_MAX_MEMBERS,
+        }
     }
 }
 
@@ -44,10 +57,10 @@ pub struct DumpFile {
 }
 
 impl DumpFile {
-    /// Maps the file; decompresses it first when it is gzip or zstd. What is no regular file (a pipe) is spooled.
+    /// Maps the file; decompresses it first when it is gzip, zstd or xz. What is no regular file (a pipe) is spooled.
     ///
     /// # Errors
-    /// The file cannot be read, is a folder, is empty, or holds no minidump.
+    /// The file cannot be read, is a folder, is empty, is an archive, or holds no minidump.
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self, DumpError> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|source| DumpError::Io { action: "open", source })?;
@@ -70,12 +83,23 @@ impl DumpFile {
     }
 
     fn from_file(file: &File, path: &Path, limits: &Limits) -> Result<Self, DumpError> {
-        let map = map(file)?;
-        let path = path.to_owned();
-        let Content::Compressed(format) = recognise(&map)? else {
-            return Ok(Self { map, path, member: None, damage: None });
+        Self::from_map(map(file, limits)?, path.to_owned(), None, limits)
+    }
+
+    /// A dump from bytes that may be compressed once; `member` is their name in an archive.
+    pub(super) fn from_map(
+        map: Mmap,
+        path: PathBuf,
+        member: Option<String>,
+        limits: &Limits,
+    ) -> Result<Self, DumpError> {
+        let format = match recognise(&map)? {
+            Content::Minidump => return Ok(Self { map, path, member, damage: None }),
+            Content::Compressed(format) => format,
+            Content::Archive(kind) => return Err(not_minidump(kind.described())),
         };
-        let member = (format == Format::Gzip).then(|| gzip_member(&map)).flatten();
+        let inner = || (format == Format::Gzip).then(|| gzip_member(&map)).flatten();
+        let member = member.or_else(inner);
         let (map, damage) = decompress(&map, format, limits)?;
         Ok(Self { map, path, member, damage })
     }
@@ -98,6 +122,12 @@ impl DumpFile {
         self.damage.as_ref()
     }
 
+    /// The same, ended early by `damage`.
+    pub(super) fn with_damage(mut self, damage: Option<DumpError>) -> Self {
+        self.damage = self.damage.or(damage);
+        self
+    }
+
     /// The path as given; `-` for standard input.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -110,13 +140,37 @@ impl DumpFile {
 pub(crate) enum Format {
     Gzip,
     Zstd,
+    Xz,
+    /// A member of a zip archive, decompressed by its reader.
+    Zip,
+    /// A member of a cabinet.
+    Cab,
 }
 
 impl Format {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Zip => "zip",
+            Self::Cab => "cab",
+        }
+    }
+}
+
+/// An archive recognised by its magic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ArchiveKind {
+    Zip,
+    Cab,
+}
+
+impl ArchiveKind {
+    fn described(self) -> &'static str {
+        match self {
+            Self::Zip => "a zip archive (PK), whose members csdump scan reads",
+            Self::Cab => "a cabinet file (MSCF), whose members csdump scan reads",
         }
     }
 }
@@ -126,6 +180,7 @@ impl Format {
 pub(crate) enum Content {
     Minidump,
     Compressed(Format),
+    Archive(ArchiveKind),
 }
 
 /// Tells a minidump and the compressed files from everything else by the first bytes.
@@ -134,6 +189,8 @@ pub(crate) fn recognise(bytes: &[u8]) -> Result<Content, DumpError> {
         [] => Err(DumpError::Empty),
         [b'M', b'D', b'M', b'P', ..] => Ok(Content::Minidump),
         [0x1f, 0x8b, ..] => Ok(Content::Compressed(Format::Gzip)),
+        // The .xz file format 1.2.1, 2.1.1.1.
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Ok(Content::Compressed(Format::Xz)),
         // RFC 8878: a frame 0xFD2FB528, or a skippable frame 0x184D2A50..5F before it.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
             Ok(Content::Compressed(Format::Zstd))
@@ -149,8 +206,8 @@ pub(crate) fn recognise(bytes: &[u8]) -> Result<Content, DumpError> {
             Err(DumpError::CoreFile { format: "a Mach-O file" })
         }
         [b'P', b'M', b'D', b'M', ..] => Err(not_minidump("a big-endian minidump (PMDM)")),
-        [b'P', b'K', 3, 4, ..] => Err(not_minidump("a zip archive (PK)")),
-        [b'M', b'S', b'C', b'F', ..] => Err(not_minidump("a cabinet file (MSCF)")),
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Ok(Content::Archive(ArchiveKind::Zip)),
+        [b'M', b'S', b'C', b'F', ..] => Ok(Content::Archive(ArchiveKind::Cab)),
         [b'M', b'Z', ..] => Err(not_minidump("a Windows program (MZ)")),
         _ => Err(not_minidump(hex(bytes))),
     }
@@ -164,10 +221,13 @@ fn hex(bytes: &[u8]) -> String {
 
 /// Maps a file read-only.
 #[allow(unsafe_code)]
-fn map(file: &File) -> Result<Mmap, DumpError> {
+pub(super) fn map(file: &File, limits: &Limits) -> Result<Mmap, DumpError> {
     let length = file.metadata().map_err(|source| DumpError::Io { action: "read", source })?.len();
     if length == 0 {
         return Err(DumpError::Empty);
+    }
+    if length > limits.max_file {
+        return Err(DumpError::TooLarge { what: "the file", limit: limits.max_file });
     }
     // SAFETY: the map is read-only and private to this value. Another process that shortens the file can
     // end this one by SIGBUS, and one that writes it can change bytes between two reads: no length or offset
@@ -194,27 +254,16 @@ fn decompress(
     format: Format,
     limits: &Limits,
 ) -> Result<(Mmap, Option<DumpError>), DumpError> {
-    let mut sink = Sink::new(packed.len(), format, *limits)?;
+    let mut sink = Sink::new(packed.len() as u64, format, *limits)?;
     let result = match format {
         Format::Gzip => sink.drain(&mut flate2::read::MultiGzDecoder::new(packed)),
         Format::Zstd => unpack_zstd(packed, &mut sink),
-    };
-    let damage = match result {
-        Ok(()) => None,
-        Err(error @ DumpError::Damaged { produced: 1.., .. }) => Some(error),
-        Err(error) => return Err(error),
-    };
-    let content = map(&sink.file).and_then(|map| match recognise(&map)? {
-        Content::Minidump => Ok(map),
-        Content::Compressed(_) => Err(not_minidump("another compressed file")),
-    });
-    match (content, damage) {
-        (Ok(map), damage) => Ok((map, damage)),
-        (Err(_), Some(damage)) => Err(damage),
-        (Err(source), None) => {
-            Err(DumpError::CompressedOther { format: format.name(), source: Box::new(source) })
+        Format::Xz => {
+            sink.drain(&mut lzma_rust2::XzReader::new_mem_limit(packed, true, MAX_XZ_MEMORY))
         }
-    }
+        Format::Zip | Format::Cab => Err(not_minidump("a member of an archive")),
+    };
+    sink.finish(result)
 }
 
 /// Decompresses frame after frame; a file may hold several, and skippable ones between them.
@@ -240,7 +289,7 @@ fn unpack_zstd(packed: &[u8], sink: &mut Sink) -> Result<(), DumpError> {
 }
 
 /// Where decompressed bytes go, with the limits on them.
-struct Sink {
+pub(super) struct Sink {
     file: File,
     produced: u64,
     packed: u64,
@@ -249,13 +298,18 @@ struct Sink {
 }
 
 impl Sink {
-    fn new(packed: usize, format: Format, limits: Limits) -> Result<Self, DumpError> {
+    pub(super) fn new(packed: u64, format: Format, limits: Limits) -> Result<Self, DumpError> {
         let file =
             tempfile::tempfile().map_err(|source| DumpError::Io { action: "spool", source })?;
-        Ok(Self { file, produced: 0, packed: packed as u64, format, limits })
+        Ok(Self { file, produced: 0, packed, format, limits })
     }
 
-    fn drain(&mut self, decoder: &mut impl Read) -> Result<(), DumpError> {
+    /// Bytes decompressed so far.
+    pub(super) fn produced(&self) -> u64 {
+        self.produced
+    }
+
+    pub(super) fn drain(&mut self, decoder: &mut dyn Read) -> Result<(), DumpError> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let count = match decoder.read(&mut buffer) {
@@ -267,6 +321,9 @@ impl Sink {
             self.produced = self.produced.saturating_add(count as u64);
             self.check()?;
             let chunk = buffer.get(..count).unwrap_or_default();
+            if self.produced == count as u64 {
+                self.check_magic(chunk)?;
+            }
             self.file
                 .write_all(chunk)
                 .map_err(|source| DumpError::Io { action: "spool", source })?;
@@ -286,7 +343,45 @@ impl Sink {
         Ok(())
     }
 
-    fn damaged(&self, error: &dyn std::fmt::Display) -> DumpError {
+    /// What begins like nothing that could be a dump is not decompressed to its end.
+    fn check_magic(&self, first: &[u8]) -> Result<(), DumpError> {
+        // A reader may hand out a few bytes at a time.
+        if first.len() < 8 || recognise(first).is_ok() {
+            return Ok(());
+        }
+        recognise(first).map(drop).map_err(|source| self.other(source))
+    }
+
+    fn other(&self, source: DumpError) -> DumpError {
+        DumpError::CompressedOther { format: self.format.name(), source: Box::new(source) }
+    }
+
+    /// The bytes that came out, mapped, with the damage that ended them. A limit that was passed gives nothing, and so
+    /// does damage before the beginning of a minidump. A member of an archive may be compressed once more.
+    pub(super) fn finish(
+        self,
+        result: Result<(), DumpError>,
+    ) -> Result<(Mmap, Option<DumpError>), DumpError> {
+        let damage = match result {
+            Ok(()) => None,
+            Err(error @ DumpError::Damaged { produced: 1.., .. }) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let is_member = matches!(self.format, Format::Zip | Format::Cab);
+        let content = map(&self.file, &self.limits).and_then(|map| match recognise(&map)? {
+            Content::Minidump => Ok(map),
+            Content::Compressed(_) if is_member => Ok(map),
+            Content::Compressed(_) => Err(not_minidump("another compressed file")),
+            Content::Archive(_) => Err(not_minidump("an archive")),
+        });
+        match (content, damage) {
+            (Ok(map), damage) => Ok((map, damage)),
+            (Err(_), Some(damage)) => Err(damage),
+            (Err(source), None) => Err(self.other(source)),
+        }
+    }
+
+    pub(super) fn damaged(&self, error: &dyn std::fmt::Display) -> DumpError {
         let (format, produced) = (self.format.name(), self.produced);
         DumpError::Damaged { format, produced, reason: text::sanitise(&error.to_string()) }
     }

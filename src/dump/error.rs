@@ -76,7 +76,7 @@ pub enum DumpError {
     /// A compressed file that cannot be decompressed.
     #[error("the {format} data is damaged after {produced} bytes: {reason}")]
     Damaged {
-        /// `gzip` or `zstd`.
+        /// `gzip`, `zstd`, `xz`, `zip` or `cab`.
         format: &'static str,
         /// Bytes decompressed before.
         produced: u64,
@@ -86,7 +86,7 @@ pub enum DumpError {
     /// A compressed file that holds no minidump.
     #[error("the {format} file does not hold a minidump: {source}")]
     CompressedOther {
-        /// `gzip` or `zstd`.
+        /// `gzip`, `zstd`, `xz`, `zip` or `cab`.
         format: &'static str,
         /// What is wrong with the content.
         source: Box<DumpError>,
@@ -99,10 +99,24 @@ pub enum DumpError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// An archive that cannot be read.
+    #[error("the {format} archive is damaged: {reason}")]
+    Archive {
+        /// `zip` or `cab`.
+        format: &'static str,
+        /// What its reader said, or which limit it passes.
+        reason: String,
+    },
+    /// An archive without a minidump in it.
+    #[error("the {format} archive holds no minidump")]
+    NoMember {
+        /// `zip` or `cab`.
+        format: &'static str,
+    },
     /// A compressed file that grows too much.
     #[error("the {format} file of {size} bytes decompresses to more than {ratio} times its size")]
     Ratio {
-        /// `gzip` or `zstd`.
+        /// `gzip`, `zstd`, `xz`, `zip` or `cab`.
         format: &'static str,
         /// Size of the compressed file in bytes.
         size: u64,
@@ -112,6 +126,19 @@ pub enum DumpError {
 }
 
 impl DumpError {
+    /// Whether the file is readable and of another kind: in a folder of all sorts of files, no news.
+    #[must_use]
+    pub fn is_something_else(&self) -> bool {
+        match self {
+            Self::NotMinidump { .. }
+            | Self::CoreFile { .. }
+            | Self::NoMember { .. }
+            | Self::Empty => true,
+            Self::CompressedOther { source, .. } => source.is_something_else(),
+            _ => false,
+        }
+    }
+
     /// The stream the error stands in, for the machine-readable error line.
     #[must_use]
     pub fn stream(&self) -> Option<&'static str> {

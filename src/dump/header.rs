@@ -113,7 +113,7 @@ pub(crate) fn read<'a>(
     warnings: &mut Warnings,
 ) -> Result<(Header, Directory<'a>), DumpError> {
     if recognise(file)? != Content::Minidump {
-        return Err(not_minidump("a compressed file"));
+        return Err(not_minidump("a compressed file or an archive"));
     }
     let (Some(version), Some(count), Some(rva), Some(check_sum), Some(time), Some(flags)) = (
         u32_at(file, 4),

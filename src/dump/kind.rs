@@ -64,12 +64,17 @@ pub(crate) fn memory_kind(
         let length = region.bytes.len() as u64;
         sum.saturating_add(length)
     });
-    let stacks = threads.iter().fold(0u64, |sum, thread| sum.saturating_add(thread.stack.1));
-    let count = threads.len() as u64;
-    let beside = total.saturating_sub(stacks);
+    let stacks: Vec<u64> = threads.iter().map(|thread| thread.stack.1).collect();
+    by_totals(flags, streams.stream(stream_type::MEMORY64_LIST).is_some(), total, &stacks)
+}
+
+/// The kind by the header's flags, whether there is a Memory64List, all bytes of memory, and those of each stack.
+pub(crate) fn by_totals(flags: u64, all: bool, total: u64, stacks: &[u64]) -> MemoryKind {
+    let count = stacks.len() as u64;
+    let in_stacks = stacks.iter().fold(0u64, |sum, stack| sum.saturating_add(*stack));
+    let beside = total.saturating_sub(in_stacks);
     let some = beside > count.saturating_mul(AT_INSTRUCTION_POINTER);
     let much = beside > count.saturating_mul(THREAD_DATA).saturating_add(PROCESS_DATA);
-    let all = streams.stream(stream_type::MEMORY64_LIST).is_some();
     match total {
         0 => MemoryKind::None,
         _ if all && flags & WITH_FULL_MEMORY != 0 => MemoryKind::Full,

@@ -1,10 +1,12 @@
 //! Step 1, dump: the file opened, the minidump parsed, and what every later step reads from it.
 
+pub mod archive;
 mod bytes;
 pub mod container;
 mod context;
 pub mod error;
 pub mod exception;
+pub mod glance;
 pub mod handles;
 pub mod header;
 pub mod kind;
@@ -32,6 +34,7 @@ pub use bytes::Stream;
 pub use container::{DumpFile, Limits};
 pub use error::{DumpError, Warning};
 pub use exception::{ExceptionRecord, ExceptionStream};
+pub use glance::Glance;
 pub use handles::{EventInfo, Handle, HandleTable, ObjectInfo};
 pub use header::{Header, StreamEntry, stream_type};
 pub use kind::MemoryKind;

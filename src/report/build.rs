@@ -1,9 +1,10 @@
 //! From the results of the analysis to the report model.
 
+use super::dump_info::{self, version_text};
 use super::model::{
-    CauseInfo, Contribution, CrashInfo, DebugRecordInfo, DecodedInfo, DumpInfo, ExceptionInfo,
-    FieldsInfo, FindingInfo, FrameInfo, HandleInfo, MissingInfo, OsInfo, Outcome, ProcessInfo,
-    Report, SCHEMA_VERSION, SectionInfo, Signature, Tool, Verdict,
+    CauseInfo, Collected, Contribution, CrashInfo, DebugRecordInfo, DecodedInfo, ExceptionInfo,
+    FieldsInfo, FileInfo, FindingInfo, FrameInfo, HandleInfo, MissingInfo, Outcome, Report,
+    SCHEMA_VERSION, SectionInfo, Signature, Tool, Verdict,
 };
 use super::names::{self, module_of, place};
 use crate::analysis::{Analysis, LockAnalysis};
@@ -17,9 +18,7 @@ use crate::critsec::layout::Layout;
 use crate::critsec::{CriticalSection, lock_count, spin_count};
 use crate::diagnosis::rank::RankedCause;
 use crate::diagnosis::weights::MODEL_VERSION;
-use crate::dump::header::stream_name;
-use crate::dump::{Dump, ExceptionRecord, OsSource};
-use sha2::{Digest as _, Sha256};
+use crate::dump::{Dump, ExceptionRecord};
 use std::fmt::Write as _;
 
 /// Version of the recipe for signatures.
@@ -28,7 +27,7 @@ pub const SIGNATURE_VERSION: u32 = 1;
 const MAX_WAYS: usize = 12;
 
 /// What is said of a dump that records no exception.
-const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them is what csdump locks is for; this version does not have it yet.";
+pub(super) const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them is what csdump locks is for; this version does not have it yet.";
 
 /// Where a dump came from.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +38,10 @@ pub struct Origin {
     pub member: Option<String>,
     /// Whether to hash the content, which reads all of it.
     pub hash: bool,
+    /// The file as the file system has it; only a scan says so.
+    pub file: Option<FileInfo>,
+    /// What was found beside the dump.
+    pub collected: Option<Collected>,
 }
 
 /// Builds the report.
@@ -48,13 +51,11 @@ pub fn report(dump: &Dump<'_>, analysis: &Analysis, origin: &Origin) -> Report {
     let failed = analysis.crash.as_ref().and_then(|crash| crash.lock.as_ref());
     Report {
         schema_version: SCHEMA_VERSION,
-        tool: Tool {
-            name: "csdump".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            model_version: MODEL_VERSION,
-        },
+        tool: tool(),
         outcome: outcome(lock),
-        dump: dump_info(dump, origin),
+        dump: dump_info::of_dump(dump, origin),
+        file: origin.file.clone(),
+        collected: origin.collected.clone(),
         crash: analysis.crash.as_ref().map(|crash| crash_info(dump, crash, lock)),
         critical_section: lock
             .zip(analysis.crash.as_ref())
@@ -69,6 +70,15 @@ pub fn report(dump: &Dump<'_>, analysis: &Analysis, origin: &Origin) -> Report {
             .zip(analysis.crash.as_ref())
             .map(|(lock, crash)| signature(dump, crash, lock)),
         warnings: warnings(dump, analysis),
+    }
+}
+
+/// What wrote the report.
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "csdump".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        model_version: MODEL_VERSION,
     }
 }
 
@@ -91,75 +101,6 @@ fn hex(value: u64) -> String {
     format!("{value:#x}")
 }
 
-fn version_text(version: [u16; 4]) -> String {
-    let [major, minor, build, revision] = version;
-    format!("{major}.{minor}.{build}.{revision}")
-}
-
-fn dump_info(dump: &Dump<'_>, origin: &Origin) -> DumpInfo {
-    let os = &dump.system.os;
-    DumpInfo {
-        path: origin.path.clone(),
-        member: origin.member.clone(),
-        size: dump.file().len() as u64,
-        time: (dump.header.time_date_stamp != 0)
-            .then(|| super::time::rfc3339(dump.header.time_date_stamp)),
-        identity: identity(dump),
-        sha256: origin.hash.then(|| sha256(dump.file())),
-        writer_hint: dump.writer_hint.map(str::to_owned),
-        memory_kind: dump.memory_kind.name().to_owned(),
-        streams: dump
-            .directory
-            .iter()
-            .map(|entry| stream_name(entry.stream_type).to_owned())
-            .collect(),
-        os: (os.source != OsSource::Unknown).then(|| OsInfo {
-            version: format!("{}.{}", os.major, os.minor),
-            build: os.build,
-            service_pack: os.service_pack.clone(),
-            source: os_source(os.source).into(),
-        }),
-        cpu: dump.system.cpu.name().to_owned(),
-        wow64: dump.system.wow64,
-        process: ProcessInfo {
-            name: dump.process.name.clone(),
-            version: dump.process.version.map(version_text),
-            id: dump.process.id,
-            uptime_s: dump.process.uptime_s,
-        },
-    }
-}
-
-fn os_source(source: OsSource) -> &'static str {
-    match source {
-        OsSource::Peb => "peb",
-        OsSource::SystemInfo => "system-info",
-        OsSource::NtdllVersion => "ntdll-version",
-        OsSource::Unknown => "unknown",
-    }
-}
-
-/// Header time, size and an FNV-1a checksum of the directory: enough to know a dump again, without reading it.
-fn identity(dump: &Dump<'_>) -> String {
-    let mut hash: u64 = 0xCBF2_9CE4_8422_2325;
-    for entry in &dump.directory {
-        for word in [entry.stream_type, entry.size, entry.rva] {
-            for byte in word.to_le_bytes() {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-            }
-        }
-    }
-    format!("{:08x}-{:x}-{hash:016x}", dump.header.time_date_stamp, dump.file().len())
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 fn crash_info(dump: &Dump<'_>, crash: &Crash, analysis: Option<&LockAnalysis>) -> CrashInfo {
     let lock = crash.lock.as_ref();
     let caller = lock.and_then(|lock| crash.frames.get(lock.caller?));
@@ -177,7 +118,7 @@ fn crash_info(dump: &Dump<'_>, crash: &Crash, analysis: Option<&LockAnalysis>) -
     }
 }
 
-fn exception_info(record: &ExceptionRecord) -> ExceptionInfo {
+pub(super) fn exception_info(record: &ExceptionRecord) -> ExceptionInfo {
     ExceptionInfo {
         code: format!("0x{:08X}", record.code),
         name: exception::name(record.code).map(str::to_owned),

@@ -31,6 +31,8 @@ pub(crate) fn lines() -> Vec<Line> {
         error: text("the file ends inside the stream directory"),
         stream: some("directory"),
         offset: Some(32),
+        member: None,
+        file: None,
     };
     let bare = ErrorLine { stream: None, offset: None, ..error.clone() };
     [diagnosed(), inconclusive(), not_applicable()]
@@ -47,6 +49,8 @@ pub(crate) fn diagnosed() -> Report {
         tool: Tool { name: text("csdump"), version: text("0.1.0"), model_version: 1 },
         outcome: Outcome::Diagnosed,
         dump: dump(),
+        file: None,
+        collected: None,
         crash: Some(crash()),
         critical_section: Some(section()),
         handle: Some(handle()),

@@ -228,7 +228,7 @@ mod tests {
         fn any_text_survives_and_no_unsafe_character_is_written(
             path in "\\PC*|[\\x00-\\x{ff}\\x{2000}-\\x{2070}\\x{e0000}-\\x{e0100}\"\\\\]*",
         ) {
-            let error = ErrorLine { path, error: String::new(), stream: None, offset: None };
+            let error = ErrorLine { path, error: String::new(), stream: None, offset: None, member: None, file: None };
             let text = render(&Line::Error(error.clone()), false).unwrap();
             prop_assert!(!text.trim_end_matches('\n').chars().any(escape::is_unsafe));
             let value: Value = serde_json::from_str(&text).unwrap();
@@ -244,6 +244,8 @@ mod tests {
             error: String::new(),
             stream: None,
             offset: None,
+            member: None,
+            file: None,
         });
         let text = render(&line, false).unwrap();
         assert!(!text.trim_end_matches('\n').chars().any(escape::is_unsafe), "{text}");

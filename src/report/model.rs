@@ -4,23 +4,27 @@
 //! Addresses, handles and codes are strings of the form `0x…`; what is not known is absent.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use super::scan_model::{Collected, Count, FileInfo, GroupInfo, Summary};
 
 /// Version of the JSON contract.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One line of output: a report, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Line {
     /// The diagnosis of one dump.
     Report(Box<Report>),
     /// A dump that could not be read.
     Error(ErrorLine),
+    /// The end of a scan: what all its dumps come to.
+    Summary(Box<Summary>),
 }
 
 /// A dump that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorLine {
     /// The file as it was named.
     pub path: String,
@@ -32,10 +36,31 @@ pub struct ErrorLine {
     /// Where in the file, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The name inside an archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The file as the file system has it; only in a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileInfo>,
+}
+
+impl ErrorLine {
+    /// The line of a file that cannot be read.
+    #[must_use]
+    pub fn of(path: String, error: &crate::dump::DumpError) -> Self {
+        Self {
+            path,
+            stream: error.stream().map(str::to_owned),
+            offset: error.offset(),
+            error: error.to_string(),
+            member: None,
+            file: None,
+        }
+    }
 }
 
 /// Whether the dump is a critical-section failure, and whether its cause could be named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// A critical-section failure whose cause the evidence decides.
@@ -47,7 +72,7 @@ pub enum Outcome {
 }
 
 /// The diagnosis of one dump.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Version of this format.
     pub schema_version: u32,
@@ -57,6 +82,12 @@ pub struct Report {
     pub outcome: Outcome,
     /// The dump.
     pub dump: DumpInfo,
+    /// The file as the file system has it; only in a scan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileInfo>,
+    /// What the collector of the dump left beside it: Windows Error Reporting, or a Crashpad database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected: Option<Collected>,
     /// What happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crash: Option<CrashInfo>,
@@ -83,7 +114,7 @@ pub struct Report {
 }
 
 /// What wrote the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tool {
     /// `csdump`.
     pub name: String,
@@ -94,7 +125,7 @@ pub struct Tool {
 }
 
 /// The dump itself.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DumpInfo {
     /// The file as it was named; `-` for standard input.
     pub path: String,
@@ -130,7 +161,7 @@ pub struct DumpInfo {
 }
 
 /// The Windows version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OsInfo {
     /// `major.minor`.
     pub version: String,
@@ -144,7 +175,7 @@ pub struct OsInfo {
 }
 
 /// The process.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessInfo {
     /// File name of the program.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -161,7 +192,7 @@ pub struct ProcessInfo {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrashInfo {
     /// The lock operation that failed: `leave`, `enter`, `try-enter`, `delete`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,7 +218,7 @@ pub struct CrashInfo {
 }
 
 /// An exception record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExceptionInfo {
     /// The code.
     pub code: String,
@@ -201,12 +232,12 @@ pub struct ExceptionInfo {
     /// `ExceptionInformation`.
     pub parameters: Vec<String>,
     /// The records that led to this one, outermost first, when the dump's own record is not the cause.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub nested: Vec<ExceptionInfo>,
 }
 
 /// A stack frame.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FrameInfo {
     /// File name of the module.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,7 +270,7 @@ pub struct FrameInfo {
 }
 
 /// The section.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SectionInfo {
     /// Its address.
     pub address: String,
@@ -265,7 +296,7 @@ pub struct SectionInfo {
 }
 
 /// The fields as they stand in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldsInfo {
     /// `DebugInfo`.
     pub debug_info: String,
@@ -282,7 +313,7 @@ pub struct FieldsInfo {
 }
 
 /// What the fields mean.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DecodedInfo {
     /// A thread is inside.
     pub locked: bool,
@@ -302,7 +333,7 @@ pub struct DecodedInfo {
 }
 
 /// The debug record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DebugRecordInfo {
     /// `own`, `foreign`, `wiped`, `absent`, `null`, `not-a-record`, `impossible`, `not-captured`.
     pub state: String,
@@ -318,7 +349,7 @@ pub struct DebugRecordInfo {
 }
 
 /// The handle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HandleInfo {
     /// Its value; absent when it cannot be recovered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -345,7 +376,7 @@ pub struct HandleInfo {
 }
 
 /// Why it happened.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// `high`, `medium`, `low`.
     pub confidence: String,
@@ -358,7 +389,7 @@ pub struct Verdict {
 }
 
 /// One cause.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseInfo {
     /// Stable id.
     pub id: String,
@@ -375,7 +406,7 @@ pub struct CauseInfo {
 }
 
 /// What one finding adds to one cause.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Contribution {
     /// Id of the finding; `excluded` for a hard constraint.
     pub finding: String,
@@ -387,7 +418,7 @@ pub struct Contribution {
 }
 
 /// A fact with its source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingInfo {
     /// Stable id.
     pub id: String,
@@ -398,7 +429,7 @@ pub struct FindingInfo {
 }
 
 /// Something that the dump does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MissingInfo {
     /// What is missing.
     pub what: String,
@@ -409,7 +440,7 @@ pub struct MissingInfo {
 }
 
 /// Keys to group reports by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Signature {
     /// Operation, mechanism, section and caller; never the inferred cause.
     pub cause: String,

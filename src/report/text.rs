@@ -10,7 +10,7 @@ mod stack;
 mod summary;
 mod wording;
 
-use self::page::Page;
+pub(super) use self::page::Page;
 use super::escape;
 use super::model::{ErrorLine, Line, Outcome, Report};
 
@@ -48,6 +48,7 @@ pub fn render(line: &Line, layout: Layout) -> String {
             page.paragraph(&error_sentence(error));
             page.finish()
         }
+        Line::Summary(summary) => super::scan_table::render(summary, layout),
     }
 }
 

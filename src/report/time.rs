@@ -1,5 +1,7 @@
 //! Times as text.
 
+use std::time::Duration;
+
 /// A Unix time in seconds as RFC 3339 in UTC.
 #[must_use]
 pub fn rfc3339(seconds: u32) -> String {
@@ -12,6 +14,14 @@ pub fn rfc3339(seconds: u32) -> String {
         rest / 60 % 60,
         rest % 60
     )
+}
+
+/// A time since 1970 as RFC 3339 in UTC with nanoseconds; times beyond 32-bit seconds become the last one.
+#[must_use]
+pub fn rfc3339_nanos(since_1970: Duration) -> String {
+    let seconds = u32::try_from(since_1970.as_secs()).unwrap_or(u32::MAX);
+    let whole = rfc3339(seconds);
+    format!("{}.{:09}Z", whole.trim_end_matches('Z'), since_1970.subsec_nanos())
 }
 
 /// The date of a day counted from 1970-01-01 (the days-from-civil algorithm of the proleptic Gregorian
@@ -32,7 +42,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{rfc3339, rfc3339_nanos};
+    use std::time::Duration;
 
     #[test]
     fn known_times() {
@@ -40,5 +51,7 @@ mod tests {
         assert_eq!(rfc3339(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(rfc3339(1_165_842_000), "2006-12-11T13:00:00Z");
         assert_eq!(rfc3339(u32::MAX), "2106-02-07T06:28:15Z");
+        let fraction = Duration::new(1_165_842_000, 5_000);
+        assert_eq!(rfc3339_nanos(fraction), "2006-12-11T13:00:00.000005000Z");
     }
 }

@@ -26,6 +26,8 @@ fn engine(source: &Source, _hash: bool) -> Line {
                 error,
                 stream: None,
                 offset: None,
+                member: None,
+                file: None,
             });
         }
     };
@@ -133,7 +135,7 @@ fn an_existing_file_is_replaced_only_when_all_is_done() {
     fs::write(&file, "old").unwrap();
     let mut args = parsed(&["found"]);
     args.output = Some(file.clone());
-    let mut output = Output::open(&args).unwrap();
+    let mut output = Output::open(args.output_file(), ColorChoice::Never).unwrap();
     output.write("new").unwrap();
     assert_eq!(fs::read_to_string(&file).unwrap(), "old");
     output.finish().unwrap();

@@ -63,9 +63,12 @@ fn damage_and_limits_are_errors() {
     let small = Limits { max_output: 1000, ..Limits::default() };
     let large = DumpFile::from_reader(&gzip(&bytes)[..], &small).unwrap_err();
     assert!(matches!(large, DumpError::TooLarge { .. }), "{large}");
-    let bomb = gzip(&vec![0; (65 << 20) + 1]);
+    let bomb = gzip(&[&b"MDMP"[..], &vec![0; (65 << 20) + 1]].concat());
     let error = read(&bomb).unwrap_err();
     assert!(matches!(error, DumpError::Ratio { ratio: 512, .. }), "{error}");
+    // What begins like no dump is not even decompressed that far.
+    let other = read(&gzip(&vec![0; (65 << 20) + 1])).unwrap_err();
+    assert!(matches!(other, DumpError::CompressedOther { .. }), "{other}");
 }
 
 /// What cannot be compressed, so that a cut-off file still gives its beginning.

@@ -11,45 +11,45 @@ use crate::report::escape;
 
 /// Most rows that a table shows; what is beyond is counted in its last line. Enough for a deep stack, and
 /// few enough that a dump cannot fill the screen for ever.
-pub(super) const MAX_ROWS: usize = 48;
+pub(in crate::report) const MAX_ROWS: usize = 48;
 
 /// Text that grows downwards. All text given to it is escaped here, so that no block can forget to.
-pub(super) struct Page {
+pub(in crate::report) struct Page {
     text: String,
     layout: Layout,
 }
 
 impl Page {
-    pub(super) fn new(layout: Layout) -> Self {
+    pub(in crate::report) fn new(layout: Layout) -> Self {
         let width = layout.width.clamp(MIN_WIDTH, MAX_WIDTH);
         Self { text: String::new(), layout: Layout { width, ..layout } }
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(in crate::report) fn finish(self) -> String {
         self.text
     }
 
     /// An empty line, then `title` and, when there is one, a remark beside it.
-    pub(super) fn heading(&mut self, title: &str, remark: &str) {
+    pub(in crate::report) fn heading(&mut self, title: &str, remark: &str) {
         self.blank();
         let line = if remark.is_empty() { title.to_owned() } else { format!("{title}  {remark}") };
         self.styled_paragraph(&line, Style::new().bold());
     }
 
     /// An empty line, except at the start.
-    pub(super) fn blank(&mut self) {
+    pub(in crate::report) fn blank(&mut self) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
     }
 
     /// `text` over the full width.
-    pub(super) fn paragraph(&mut self, text: &str) {
+    pub(in crate::report) fn paragraph(&mut self, text: &str) {
         self.styled_paragraph(text, Style::new());
     }
 
     /// `text` over the full width, each line in `style`.
-    pub(super) fn styled_paragraph(&mut self, text: &str, style: Style) {
+    pub(in crate::report) fn styled_paragraph(&mut self, text: &str, style: Style) {
         let mut table = self.new_table();
         table.add_row([escape::cell(text)]);
         set_padding(&mut table, (0, 0));
@@ -59,17 +59,17 @@ impl Page {
     }
 
     /// Names on the left, what they are on the right.
-    pub(super) fn pairs(&mut self, rows: &[(&str, String)]) {
+    pub(in crate::report) fn pairs(&mut self, rows: &[(&str, String)]) {
         self.rows(rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]));
     }
 
     /// `items`, each behind `mark`.
-    pub(super) fn list(&mut self, mark: &str, items: impl IntoIterator<Item = String>) {
+    pub(in crate::report) fn list(&mut self, mark: &str, items: impl IntoIterator<Item = String>) {
         self.rows(items.into_iter().map(|item| vec![mark.to_owned(), item]));
     }
 
     /// A table whose cells wrap.
-    pub(super) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
+    pub(in crate::report) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = self.new_table();
         let rest = fill(&mut table, rows, |row| row);
         set_padding(&mut table, (2, 0));
@@ -80,7 +80,10 @@ impl Page {
     }
 
     /// A table of one line per row: what is too long is cut. Each row has its style.
-    pub(super) fn one_line_rows(&mut self, rows: impl IntoIterator<Item = (Vec<String>, Style)>) {
+    pub(in crate::report) fn one_line_rows(
+        &mut self,
+        rows: impl IntoIterator<Item = (Vec<String>, Style)>,
+    ) {
         let mut table = self.new_table();
         let (rows, styles): (Vec<_>, Vec<_>) =
             rows.into_iter().take(MAX_ROWS.saturating_add(1)).unzip();

@@ -186,6 +186,8 @@ mod tests {
             error: "cut off".to_owned(),
             stream: Some("ThreadList".to_owned()),
             offset: Some(8),
+            member: None,
+            file: None,
         };
         assert_eq!(
             error_sentence(&error),

@@ -1,0 +1,30 @@
+//! Whole folders of dumps: found, examined in parallel, one result per dump, and a summary.
+//!
+//! [`walk`] finds files, [`worker`] turns one file into lines, [`run`] does that on all cores, [`store`] remembers what
+//! an earlier scan did, [`summary`] adds it all up. What a result looks like is `report`'s matter.
+
+pub mod collected;
+pub mod digest;
+pub mod run;
+pub mod store;
+pub mod summary;
+pub mod walk;
+pub mod worker;
+
+use crate::dump::Limits;
+use std::time::Duration;
+
+/// How to scan.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Bounds on one file.
+    pub limits: Limits,
+    /// Longest time for one file; `None` is no limit.
+    pub timeout: Option<Duration>,
+    /// Files examined at a time; 0 is one per core.
+    pub jobs: usize,
+    /// Hand results over in the order of the input, not as they finish.
+    pub sort: bool,
+    /// Add the SHA-256 of each dump.
+    pub hash: bool,
+}
