@@ -17,6 +17,9 @@ mod bad_input;
 #[path = "scan/containers.rs"]
 mod containers;
 
+#[path = "scan/grouping.rs"]
+mod grouping;
+
 #[path = "scan/interrupted.rs"]
 mod interrupted;
 

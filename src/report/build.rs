@@ -4,13 +4,14 @@ use super::dump_info::{self, version_text};
 use super::model::{
     CauseInfo, Collected, Contribution, CrashInfo, DebugRecordInfo, DecodedInfo, ExceptionInfo,
     FieldsInfo, FileInfo, FindingInfo, FrameInfo, HandleInfo, MissingInfo, Outcome, Report,
-    SCHEMA_VERSION, SectionInfo, Signature, Tool, Verdict,
+    SCHEMA_VERSION, SectionInfo, Tool, Verdict,
 };
 use super::names::{self, module_of, place};
+use super::signature;
 use crate::analysis::{Analysis, LockAnalysis};
 use crate::crash::frame::Frame;
 use crate::crash::locate::Located;
-use crate::crash::operation::{Failure, Operation};
+use crate::crash::operation::Failure;
 use crate::crash::{Crash, LockFailure, exception};
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::handle::HandleState;
@@ -21,8 +22,6 @@ use crate::diagnosis::weights::MODEL_VERSION;
 use crate::dump::{Dump, ExceptionRecord};
 use std::fmt::Write as _;
 
-/// Version of the recipe for signatures.
-pub const SIGNATURE_VERSION: u32 = 1;
 /// Ways to the address that are listed.
 const MAX_WAYS: usize = 12;
 
@@ -68,7 +67,7 @@ pub fn report(dump: &Dump<'_>, analysis: &Analysis, origin: &Origin) -> Report {
             .map_or_else(|| steps_without_failure(analysis), |lock| lock.next_steps.clone()),
         signature: lock
             .zip(analysis.crash.as_ref())
-            .map(|(lock, crash)| signature(dump, crash, lock)),
+            .map(|(lock, crash)| signature::of(dump, crash, lock)),
         warnings: warnings(dump, analysis),
     }
 }
@@ -314,46 +313,6 @@ fn missing(lock: &LockAnalysis) -> Vec<MissingInfo> {
         capture_with: missing.capture_with.into(),
     };
     lock.missing.iter().map(info).collect()
-}
-
-fn signature(dump: &Dump<'_>, crash: &Crash, lock: &LockAnalysis) -> Signature {
-    let failed = crash.lock.as_ref();
-    let operation = failed.and_then(|failed| failed.operation);
-    let mechanism =
-        failed.map_or(lock.mechanism, |failed| lock.mechanism.for_signature(failed.failure));
-    let section = lock
-        .section
-        .as_ref()
-        .map(|section| names::section_name(dump, crash, section.address).stable);
-    let caller = failed.and_then(|failed| crash.frames.get(failed.caller?));
-    let parts = [
-        operation_for_signature(failed.map(|failed| failed.failure), operation).to_owned(),
-        mechanism.as_str().to_owned(),
-        section.unwrap_or_else(|| "unknown section".into()),
-        caller.map_or_else(|| "unknown caller".into(), |frame| stable_place(dump, frame)),
-    ];
-    Signature {
-        cause: parts.join(" | "),
-        stack: names::stack_signature(dump, crash, operation),
-        version: SIGNATURE_VERSION,
-    }
-}
-
-/// A failed signal is a Leave's and a failed wait an Enter's, whether or not the dump names the function.
-fn operation_for_signature(failure: Option<Failure>, operation: Option<Operation>) -> &'static str {
-    match (failure, operation) {
-        (Some(Failure::Signal(_)), _) => Operation::Leave.as_str(),
-        (Some(Failure::Wait(_)), _) => Operation::Enter.as_str(),
-        (_, Some(operation)) => operation.as_str(),
-        (_, None) => "lock",
-    }
-}
-
-fn stable_place(dump: &Dump<'_>, frame: &Frame) -> String {
-    match frame.module {
-        Some(_) => place(dump, frame.registers.ip()),
-        None => "no module".into(),
-    }
 }
 
 fn warnings(dump: &Dump<'_>, analysis: &Analysis) -> Vec<String> {

@@ -12,5 +12,6 @@ pub mod passed_over;
 pub mod scan_csv;
 mod scan_model;
 pub mod scan_table;
+pub mod signature;
 pub mod text;
 pub mod time;

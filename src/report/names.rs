@@ -2,14 +2,11 @@
 
 use crate::crash::Crash;
 use crate::crash::frame::Frame;
-use crate::crash::operation::Operation;
 use crate::dump::{Dump, Module};
 
-/// The section in a signature when it is neither in a module nor on a stack: what more is known of it depends on how
-/// much the dump holds.
-const PRIVATE: &str = "private memory";
-/// Frames after the lock function that make up the stack signature.
-const SIGNATURE_FRAMES: usize = 6;
+/// The section in a signature when it is neither in a module nor on a stack. Its offset in the object follows where the
+/// dump holds the code that passed it (docs/signatures.md).
+pub(crate) const PRIVATE: &str = "private memory";
 
 /// `module+0xoffset` of an address, or the address.
 #[must_use]
@@ -28,7 +25,7 @@ pub fn place(dump: &Dump<'_>, address: u64) -> String {
 pub struct SectionName {
     /// `agent.exe+0xf0c0`, `heap block 0x1234+0x38`, `stack of thread 0x44`.
     pub full: String,
-    /// `agent.exe+0xf0c0`, `stack`, `private memory`.
+    /// `agent.exe+0xf0c0`, `stack`, `private memory+0x38`, `private memory`.
     pub stable: String,
 }
 
@@ -62,7 +59,7 @@ pub fn section_name(dump: &Dump<'_>, crash: &Crash, address: u64) -> SectionName
     match member {
         Some(offset) => SectionName {
             full: format!("heap block {:#x}+{offset:#x}", address.saturating_sub(offset)),
-            stable: PRIVATE.into(),
+            stable: format!("{PRIVATE}+{offset:#x}"),
         },
         None => SectionName {
             full: format!("{} {address:#x}", memory_word(dump, address)),
@@ -85,25 +82,4 @@ fn memory_word(dump: &Dump<'_>, address: u64) -> &'static str {
 pub fn module_of<'d>(dump: &'d Dump<'_>, frame: &Frame) -> Option<&'d Module> {
     let base = frame.module?;
     dump.modules.iter().find(|module| module.base == base)
-}
-
-/// The stack signature, version 1: the lock function, then up to [`SIGNATURE_FRAMES`] frames outside ntdll
-/// as `module!function` or `module+0xoffset`; frames found by scanning are left out, because they differ
-/// from dump to dump of one bug.
-#[must_use]
-pub fn stack_signature(dump: &Dump<'_>, crash: &Crash, operation: Option<Operation>) -> String {
-    let mut parts: Vec<String> =
-        operation.iter().map(|operation| operation.function().to_owned()).collect();
-    let outer = crash.frames.iter().filter(|frame| frame.trust.is_exact());
-    let outer = outer
-        .filter(|frame| module_of(dump, frame).is_some_and(|module| !module.is_named("ntdll.dll")));
-    for frame in outer.take(SIGNATURE_FRAMES) {
-        let Some(module) = module_of(dump, frame) else { continue };
-        let offset = frame.registers.ip().saturating_sub(module.base);
-        parts.push(match &frame.function {
-            Some(function) => format!("{}!{}", module.file_name(), function.name),
-            None => format!("{}+{offset:#x}", module.file_name()),
-        });
-    }
-    parts.join(" | ")
 }

@@ -104,12 +104,14 @@ pub struct Count {
 /// Failures that are, by their signature, one bug.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GroupInfo {
-    /// `signature.cause` of all its dumps.
+    /// `signature.cause` of its dumps; of those that joined it, the signature leaves open what their dump does not hold.
     pub signature: String,
     /// Version of the signature's recipe.
     pub signature_version: u32,
     /// Number of failures.
     pub count: u64,
+    /// Number of them with a partial signature that fits this group alone.
+    pub joined: u64,
     /// Number of them whose cause is decided.
     pub diagnosed: u64,
     /// Named causes in the group, most frequent first; two that are named together count as one entry.

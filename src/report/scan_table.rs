@@ -86,7 +86,11 @@ fn groups(page: &mut Page, summary: &Summary) {
     page.heading("GROUPS", "failures that are one bug by their signature; read the example first");
     for group in summary.groups.iter().take(TOP_GROUPS) {
         page.blank();
-        page.paragraph(&format!("{} x  {}", group.count, group.signature));
+        let joined = match group.joined {
+            0 => String::new(),
+            joined => format!("  ({joined} of them small dumps that fit no other group)"),
+        };
+        page.paragraph(&format!("{} x  {}{joined}", group.count, group.signature));
         page.pairs(&pairs(group));
     }
     more(page, summary.groups.len(), TOP_GROUPS);

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::digest::{Digest, Failure};
-use crate::report::build;
 use crate::report::model::{Count, GroupInfo, Line, SCHEMA_VERSION, Summary};
+use crate::report::{build, signature};
 
 /// Most groups kept.
 const MAX_GROUPS: usize = 10_000;
@@ -32,7 +32,7 @@ pub struct Summarizer {
     modules: Counter,
     systems: Counter,
     days: Counter,
-    groups: BTreeMap<(String, u32), Group>,
+    groups: BTreeMap<Key, Group>,
     ungrouped: u64,
 }
 
@@ -55,7 +55,7 @@ impl Span {
 }
 
 /// Counts names.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Counter(BTreeMap<String, u64>);
 
 impl Counter {
@@ -64,6 +64,13 @@ impl Counter {
         let name = if known { name } else { OTHERS };
         let count = self.0.entry(name.to_owned()).or_default();
         *count = count.saturating_add(1);
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        for (name, count) in &other.0 {
+            let sum = self.0.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
     }
 
     /// In the order of the names.
@@ -79,9 +86,13 @@ impl Counter {
     }
 }
 
-#[derive(Debug)]
+/// `signature.cause` and the version of its recipe.
+type Key = (String, u32);
+
+#[derive(Debug, Clone)]
 struct Group {
     count: u64,
+    joined: u64,
     diagnosed: u64,
     causes: Counter,
     programs: Counter,
@@ -158,7 +169,7 @@ impl Summarizer {
     /// The sum.
     #[must_use]
     pub fn finish(&self, interrupted: bool) -> Summary {
-        let mut groups: Vec<GroupInfo> = self.groups.iter().map(group_info).collect();
+        let mut groups = self.joined_groups();
         groups.sort_by_key(|group| Reverse(group.count));
         Summary {
             schema_version: SCHEMA_VERSION,
@@ -185,10 +196,74 @@ impl Summarizer {
     }
 }
 
+impl Summarizer {
+    /// The groups, small dumps of a bug with its richer ones.
+    fn joined_groups(&self) -> Vec<GroupInfo> {
+        let mut joined: BTreeMap<&Key, Group> = BTreeMap::new();
+        let homes: BTreeMap<&Key, &Key> =
+            self.groups.keys().filter_map(|key| Some((key, self.home_of(key)?))).collect();
+        for (key, group) in &self.groups {
+            let home = homes.get(key).copied().unwrap_or(key);
+            let moved = if home == key { 0 } else { group.count };
+            match joined.get_mut(home) {
+                Some(into) => into.absorb(group, moved),
+                None => {
+                    joined.insert(home, Group { joined: moved, ..group.clone() });
+                }
+            }
+        }
+        joined.into_iter().map(group_info).collect()
+    }
+
+    /// The one fuller group that a partial one can belong to: of the same recipe and the same programs.
+    fn home_of(&self, key: &Key) -> Option<&Key> {
+        let (signature, version) = key;
+        if !signature::is_partial(signature) {
+            return None;
+        }
+        let programs = &self.groups.get(key)?.programs;
+        let fuller: Vec<&Key> = self
+            .groups
+            .iter()
+            .filter(|((other, other_version), group)| {
+                other_version == version
+                    && signature::may_be(signature, other)
+                    && group.programs.0.keys().eq(programs.0.keys())
+            })
+            .map(|(key, _)| key)
+            .collect();
+        // Those that no other of them tells more than.
+        let mut fullest = fuller
+            .iter()
+            .filter(|one| !fuller.iter().any(|other| signature::may_be(&one.0, &other.0)));
+        match (fullest.next(), fullest.next()) {
+            (Some(one), None) => Some(one),
+            _ => None,
+        }
+    }
+}
+
 impl Group {
+    fn absorb(&mut self, other: &Self, moved: u64) {
+        self.count = self.count.saturating_add(other.count);
+        self.joined = self.joined.saturating_add(moved);
+        self.diagnosed = self.diagnosed.saturating_add(other.diagnosed);
+        self.causes.absorb(&other.causes);
+        self.programs.absorb(&other.programs);
+        self.stacks.absorb(&other.stacks);
+        [&other.span.first, &other.span.last]
+            .into_iter()
+            .flatten()
+            .for_each(|time| self.span.add(time));
+        if is_better(&other.example, &self.example) {
+            self.example = other.example.clone();
+        }
+    }
+
     fn of(example: Failure) -> Self {
         Self {
             count: 0,
+            joined: 0,
             diagnosed: 0,
             causes: Counter::default(),
             programs: Counter::default(),
@@ -226,11 +301,12 @@ fn is_better(one: &Failure, other: &Failure) -> bool {
         .is_gt()
 }
 
-fn group_info(((signature, version), group): (&(String, u32), &Group)) -> GroupInfo {
+fn group_info(((signature, version), group): (&Key, Group)) -> GroupInfo {
     GroupInfo {
         signature: signature.clone(),
         signature_version: *version,
         count: group.count,
+        joined: group.joined,
         diagnosed: group.diagnosed,
         causes: group.causes.by_count(),
         first_seen: group.span.first.clone(),
