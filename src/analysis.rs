@@ -11,7 +11,7 @@ use crate::diagnosis::advice::{self, Missing};
 use crate::diagnosis::mechanism::{Mechanism, mechanism};
 use crate::diagnosis::{self, Diagnosis};
 use crate::dump::Dump;
-use crate::findings::{self, Case, Finding};
+use crate::findings::{self, Case, Finding, FindingId};
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
@@ -64,6 +64,26 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
     }
     let lock = crash.as_ref().and_then(|crash| analyze_lock(scene, crash, encoding, &mut warnings));
     Analysis { crash, lock, warnings }
+}
+
+/// What the diagnosis would be if the weights of one finding were zero, for each finding of the dump: which of them
+/// carry the verdict. Empty when no lock call failed.
+#[must_use]
+pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
+    let images =
+        Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+    let flows = FlowCache::default();
+    let scene = Scene { dump, images: &images, flows: &flows };
+    let (crash, encoding) = crash_with_encoding(scene, &mut Vec::new());
+    let Some(crash) = crash else { return Vec::new() };
+    with_case(scene, &crash, encoding, |case, findings, _| {
+        let without =
+            |found: &Finding| (found.id, diagnosis::diagnose_without(case, &findings, found.id));
+        let mut each: Vec<_> = findings.iter().map(without).collect();
+        each.dedup_by_key(|(id, _)| *id);
+        each
+    })
+    .unwrap_or_default()
 }
 
 /// The crash, read with the `LockCount` encoding of the version, or with the other where only that fits.
@@ -131,15 +151,39 @@ fn analyze_lock(
     warnings: &mut Vec<String>,
 ) -> Option<LockAnalysis> {
     let lock = crash.lock.as_ref()?;
-    let section = lock
-        .located
-        .as_ref()
-        .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     if let Some(Gate::Refused(reason)) =
         gate_of(crash).filter(|_| matches!(lock.failure, Failure::Signal(_)))
     {
         warnings.push(format!("the section does not look like one just left: {reason}"));
     }
+    with_case(scene, crash, encoding, |case, findings, handle_source| {
+        let diagnosis = diagnosis::diagnose(case, &findings);
+        LockAnalysis {
+            section: case.section.cloned(),
+            handle: case.handle,
+            handle_source,
+            mechanism: mechanism(case, &findings),
+            missing: advice::missing(case),
+            next_steps: advice::next_steps(case, &diagnosis),
+            findings,
+            diagnosis,
+        }
+    })
+}
+
+/// Reads section and handle of a failed call, collects the findings, and hands them with the handle's source to
+/// `judge`. `None` when no lock call failed.
+fn with_case<T>(
+    scene: Scene<'_, '_>,
+    crash: &Crash,
+    encoding: LockCountEncoding,
+    judge: impl FnOnce(Case<'_, '_>, Vec<Finding>, &'static str) -> T,
+) -> Option<T> {
+    let lock = crash.lock.as_ref()?;
+    let section = lock
+        .located
+        .as_ref()
+        .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
     let others = findings::listed_sections(scene, section.as_ref());
     let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
@@ -147,17 +191,7 @@ fn analyze_lock(
     let handle = handle.filter(|_| handle_source == FROM_STACK || !findings::changed_since(case));
     let case = Case { handle, ..case };
     let findings = findings::collect(case);
-    let diagnosis = diagnosis::diagnose(case, &findings);
-    Some(LockAnalysis {
-        mechanism: mechanism(case, &findings),
-        missing: advice::missing(case),
-        next_steps: advice::next_steps(case, &diagnosis),
-        handle,
-        handle_source,
-        findings,
-        diagnosis,
-        section,
-    })
+    Some(judge(case, findings, handle_source))
 }
 
 /// The handle: the one that was passed where the stack still shows it, else `LockSemaphore` from memory, unless

@@ -6,198 +6,27 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    clippy::arithmetic_side_effects
+    clippy::arithmetic_side_effects,
+    unreachable_pub
 )]
 
 mod support;
 
+#[path = "accuracy/ablation.rs"]
+mod ablation;
+
+#[path = "accuracy/bars.rs"]
+mod bars;
+
+#[path = "accuracy/judge.rs"]
+mod judge;
+
+#[path = "accuracy/tables.rs"]
+mod tables;
+
 use csdump::report::model::{Outcome, Report};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use judge::is_handle_code;
 use support::{Label, chain, is_failure, labels, labels_of, top};
-
-/// What was wrong with an answer.
-fn misses(label: &Label, report: &Report) -> Vec<String> {
-    if !label.is_lock() {
-        // Raised in ntdll with nothing to name the function: nobody can tell it from a lock's.
-        let undecidable = label.text("naming") == "none" && is_handle_code(label);
-        let allowed = !is_failure(report) || undecidable && report.outcome == Outcome::Inconclusive;
-        return if allowed { Vec::new() } else { vec!["called a lock failure".into()] };
-    }
-    if label.flag("evidence") {
-        misses_with_evidence(label, report)
-    } else {
-        misses_without(label, report)
-    }
-}
-
-fn misses_with_evidence(label: &Label, report: &Report) -> Vec<String> {
-    let crash = report.crash.as_ref();
-    let mut missed = Vec::new();
-    let mut expect = |what: &str, expected: &str, found: &str| {
-        if expected != found {
-            missed.push(format!("{what}: expected {expected}, found {found}"));
-        }
-    };
-    let of = |field: Option<&String>| field.cloned().unwrap_or_default();
-    expect(
-        "operation",
-        label.text("operation"),
-        &of(crash.and_then(|crash| crash.operation.as_ref())),
-    );
-    expect(
-        "mechanism",
-        label.text("mechanism"),
-        &of(crash.and_then(|crash| crash.mechanism.as_ref())),
-    );
-    let section = report.critical_section.as_ref();
-    if !label.text("section").is_empty() {
-        expect("section", label.text("section"), &of(section.map(|section| &section.address)));
-    }
-    // A twin is a cause that the bytes cannot tell from the true one: either may lead, not with certainty.
-    let is_twin = top(report).0 == label.text("twin") && top(report).1 < 0.9;
-    if !is_twin {
-        expect("cause", label.text("cause"), top(report).0);
-    }
-    let handle = report.handle.as_ref().and_then(|handle| handle.value.as_ref());
-    if let Some(handle) = handle {
-        let label_handle = label.text("handle");
-        expect("handle", label_handle, handle);
-    }
-    if !is_failure(report) {
-        missed.push("not-applicable".into());
-    }
-    missed
-}
-
-fn misses_without(label: &Label, report: &Report) -> Vec<String> {
-    let (cause, probability) = top(report);
-    match report.outcome {
-        Outcome::NotApplicable if is_handle_code(label) => vec!["not-applicable".into()],
-        Outcome::NotApplicable => vec!["a lock failure called not-applicable".into()],
-        Outcome::Diagnosed if cause == label.text("twin") && probability < 0.9 => Vec::new(),
-        Outcome::Diagnosed if cause != label.text("cause") => {
-            vec![format!("expected {}, found {cause} at {probability:.2}", label.text("cause"))]
-        }
-        Outcome::Inconclusive if probability >= 0.9 => {
-            vec![format!("inconclusive at {probability:.2}")]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn is_handle_code(label: &Label) -> bool {
-    matches!(label.text("code"), "0xC0000008" | "0xC0000024" | "0xC0000022")
-}
-
-/// Dumps that are answered wrongly, none with a cause at 0.9 or more, and why. One that is right now must leave the list.
-const KNOWN: [(&str, &str); 6] = [
-    (
-        "h-null-delete-x64-new-normal",
-        "a Delete of NULL only reads: in ntdll without names it is like any read near NULL",
-    ),
-    ("h-null-delete-x64-new-wer", "the same"),
-    ("h-null-delete-x86-new-normal", "the same"),
-    ("h-null-delete-x86-new-wer", "the same"),
-    ("h-raw-cc-x64-new-wer", "a fault without an address, in ntdll without names or code"),
-    ("h-raw-fe-x64-new-wer", "the same"),
-];
-
-/// Counts of one row of a table.
-#[derive(Default)]
-struct Row {
-    count: u32,
-    right: u32,
-    inconclusive: u32,
-    not_seen: u32,
-    sure: u32,
-    sure_and_right: u32,
-}
-
-impl Row {
-    fn add(&mut self, label: &Label, report: &Report, is_right: bool) {
-        let (cause, probability) = top(report);
-        self.not_seen += u32::from(label.is_lock() && !is_failure(report));
-        let sure = is_failure(report) && probability >= 0.9;
-        self.count += 1;
-        self.right += u32::from(is_right);
-        self.inconclusive += u32::from(report.outcome == Outcome::Inconclusive);
-        self.sure += u32::from(sure);
-        self.sure_and_right += u32::from(sure && cause == label.text("cause"));
-    }
-}
-
-fn print(out: &mut String, title: &str, rows: &BTreeMap<String, Row>) {
-    let head = "dumps | right | inconclusive | lock failures not seen | verdicts at 0.9 or more | of them right |";
-    writeln!(out, "\n| {title} | {head}\n|---|---|---|---|---|---|---|").unwrap();
-    for (name, row) in rows {
-        let Row { count, right, inconclusive, not_seen, sure, sure_and_right } = row;
-        writeln!(
-            out,
-            "| {name} | {count} | {right} | {inconclusive} | {not_seen} | {sure} | {sure_and_right} |"
-        )
-        .unwrap();
-    }
-}
-
-/// Compares the tables with those of docs/accuracy.md, or writes them there.
-fn check_page(tables: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/accuracy.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once("<!-- table -->").unwrap();
-    let (_, after) = rest.split_once("<!-- /table -->").unwrap();
-    let expected = format!("{before}<!-- table -->{tables}\n<!-- /table -->{after}");
-    if std::env::var_os("CSDUMP_WRITE_DOCS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    } else {
-        assert!(
-            page == expected,
-            "docs/accuracy.md is out of date: CSDUMP_WRITE_DOCS=1 cargo test --test accuracy table"
-        );
-    }
-}
-
-#[test]
-fn table() {
-    let mut by_kind: BTreeMap<String, Row> = BTreeMap::new();
-    let mut by_cause: BTreeMap<String, Row> = BTreeMap::new();
-    let mut wrong = Vec::new();
-    for label in labels() {
-        let report = label.report();
-        let missed = misses(&label, &report);
-        let group = match (label.is_lock(), label.flag("evidence")) {
-            (false, _) => "no lock failure",
-            (true, true) => "holds the evidence",
-            (true, false) => "lacks evidence",
-        };
-        let kind = format!("{group}, {}", label.text("kind"));
-        by_kind.entry(kind).or_default().add(&label, &report, missed.is_empty());
-        if label.flag("evidence") {
-            let cause = label.text("cause").to_owned();
-            by_cause.entry(cause).or_default().add(&label, &report, missed.is_empty());
-        }
-        if !missed.is_empty() {
-            wrong
-                .push((label.name(), format!("{} [{group}]: {}", label.name(), missed.join("; "))));
-        }
-        let sure = is_failure(&report) && top(&report).1 >= 0.9;
-        assert!(
-            missed.is_empty() || !sure || label.flag("evidence"),
-            "{}: sure and wrong",
-            label.name()
-        );
-    }
-    let mut tables = String::new();
-    print(&mut tables, "dumps, kind", &by_kind);
-    print(&mut tables, "true cause (dumps that hold the evidence)", &by_cause);
-    println!("{tables}");
-    let is_known = |name: &str| KNOWN.iter().any(|(known, _)| name.starts_with(known));
-    let new: Vec<_> =
-        wrong.iter().filter(|(name, _)| !is_known(name)).map(|(_, text)| text.as_str()).collect();
-    assert!(new.is_empty(), "{} wrong:\n{}", new.len(), new.join("\n"));
-    assert_eq!(wrong.len(), KNOWN.len(), "a known wrong answer is right now: take it off the list");
-    check_page(&tables);
-}
 
 /// The reports of a program's dumps of one kind.
 fn reports(program: &str, kind: &str) -> Vec<(Label, Report)> {

@@ -40,13 +40,25 @@ pub struct Diagnosis {
 /// Ranks the causes of a case.
 #[must_use]
 pub fn diagnose(case: Case<'_, '_>, findings: &[Finding]) -> Diagnosis {
+    diagnose_weighing(case, findings, findings)
+}
+
+/// Ranks the causes of a case as if the weights of one finding were zero. What it excludes, it still excludes.
+#[must_use]
+pub fn diagnose_without(case: Case<'_, '_>, findings: &[Finding], without: FindingId) -> Diagnosis {
+    let weighed: Vec<Finding> =
+        findings.iter().filter(|finding| finding.id != without).cloned().collect();
+    diagnose_weighing(case, findings, &weighed)
+}
+
+fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Finding]) -> Diagnosis {
     let readable = case.section.is_some_and(|section| section.raw.is_some());
     let exclusions = constraints::exclusions(
         case.lock.failure,
         findings,
         constraints::Known { section: readable, memory_map: case.scene.dump.memory_info.is_some() },
     );
-    let mut ranked = rank::rank(findings, &exclusions, |cause| prior(case.lock.failure, cause));
+    let mut ranked = rank::rank(weighed, &exclusions, |cause| prior(case.lock.failure, cause));
     let decided = is_decided(case, &ranked, findings, readable);
     if !decided {
         rank::temper(&mut ranked, CEILING);

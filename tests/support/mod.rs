@@ -32,6 +32,14 @@ impl Label {
         self.text("cause") != "none"
     }
 
+    /// The half of the corpus: `seen` while the weights were chosen, or `unseen`.
+    pub fn split(&self) -> &str {
+        match self.text("split") {
+            "" => "seen",
+            split => split,
+        }
+    }
+
     /// The analysis of the dump.
     pub fn report(&self) -> Report {
         csdump::analyze_file(&self.path, &Limits::default())
