@@ -10,6 +10,9 @@
 
 mod support;
 
+#[path = "real_dumps/sections.rs"]
+mod sections;
+
 #[path = "real_dumps/stacks.rs"]
 mod stacks;
 

@@ -7,6 +7,7 @@ pub mod gate;
 pub mod handle;
 pub mod layout;
 pub mod lock_count;
+pub mod search;
 pub mod spin_count;
 
 use crate::dump::memory::PointerWidth;

@@ -2,9 +2,8 @@
 //! hold them.
 
 use super::Case;
-use crate::critsec::debug_info::{self, DebugInfoState};
-use crate::critsec::layout::{Layout, RawCriticalSection};
-use crate::critsec::{lock_count, spin_count};
+use crate::critsec::layout::Layout;
+use crate::critsec::search;
 use crate::dump::kind::MemoryKind;
 use std::collections::HashSet;
 
@@ -73,21 +72,7 @@ fn is_semaphore_of_section(case: Case<'_, '_>, address: u64) -> bool {
     let dump = case.scene.dump;
     let width = dump.system.pointer_width;
     let Some(start) = address.checked_sub(Layout::of(width).lock_semaphore) else { return false };
-    let Some(raw) = RawCriticalSection::read(&dump.memory, start, width) else { return false };
-    let Some(section) = case.section.filter(|section| section.address != start) else {
-        return false;
-    };
-    let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
-    let owner = raw.owning_thread == 0
-        || dump.threads.iter().any(|thread| u64::from(thread.id) == raw.owning_thread);
-    let record = matches!(
-        debug_info::state(&dump.memory, start, &raw, width),
-        DebugInfoState::Own(_) | DebugInfoState::Absent
-    );
-    let counts = usize::try_from(state.waiters).is_ok_and(|waiters| waiters <= dump.threads.len());
-    owner
-        && record
-        && counts
-        && raw.recursion_count >= 0
-        && spin_count::is_plausible(raw.spin_count)
+    case.section.is_some_and(|section| {
+        section.address != start && search::genuine(dump, start, section.encoding).is_some()
+    })
 }
