@@ -3,15 +3,15 @@
 use crate::crash::operation::{self, Failure};
 use crate::crash::stack::Scene;
 use crate::crash::{self, Crash};
+use crate::critsec::CriticalSection;
 use crate::critsec::gate::Gate;
 use crate::critsec::handle::{self, HandleState};
 use crate::critsec::lock_count::{LockCountEncoding, waiters_before_signal};
-use crate::critsec::{CriticalSection, encoding_of};
 use crate::diagnosis::advice::{self, Missing};
 use crate::diagnosis::mechanism::{Mechanism, mechanism};
 use crate::diagnosis::{self, Diagnosis};
 use crate::dump::Dump;
-use crate::findings::{self, Case, Finding, FindingId};
+use crate::findings::{self, Case, Finding, FindingId, Platform};
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
@@ -55,14 +55,23 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
     let flows = FlowCache::default();
     let scene = Scene { dump, images: &images, flows: &flows };
     let mut warnings = Vec::new();
-    let (crash, encoding) = crash_with_encoding(scene, &mut warnings);
+    let platform = Platform::of(scene);
+    let (crash, encoding) = crash_with_encoding(scene, platform, &mut warnings);
     if dump.system.wow64 && crash.as_ref().is_some_and(|crash| crash.lock.is_some()) {
         warnings.push(
             "a 32-bit process seen from its 64-bit side: sections of its own code are not decoded"
                 .into(),
         );
     }
-    let lock = crash.as_ref().and_then(|crash| analyze_lock(scene, crash, encoding, &mut warnings));
+    let lock = crash
+        .as_ref()
+        .and_then(|crash| analyze_lock(scene, crash, platform, encoding, &mut warnings));
+    warnings.extend(
+        flows
+            .cuts()
+            .into_iter()
+            .map(|what| format!("{what} ended at its bound; what was not looked at may hold more")),
+    );
     Analysis { crash, lock, warnings }
 }
 
@@ -74,9 +83,10 @@ pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
         Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
     let flows = FlowCache::default();
     let scene = Scene { dump, images: &images, flows: &flows };
-    let (crash, encoding) = crash_with_encoding(scene, &mut Vec::new());
+    let platform = Platform::of(scene);
+    let (crash, encoding) = crash_with_encoding(scene, platform, &mut Vec::new());
     let Some(crash) = crash else { return Vec::new() };
-    with_case(scene, &crash, encoding, |case, findings, _| {
+    with_case(scene, &crash, platform, encoding, |case, findings, _| {
         let without =
             |found: &Finding| (found.id, diagnosis::diagnose_without(case, &findings, found.id));
         let mut each: Vec<_> = findings.iter().map(without).collect();
@@ -95,9 +105,10 @@ pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
 /// - test: `the_data_overrules_the_version` (tests/accuracy).
 fn crash_with_encoding(
     scene: Scene<'_, '_>,
+    platform: Platform,
     warnings: &mut Vec<String>,
 ) -> (Option<Crash>, LockCountEncoding) {
-    let by_version = encoding_of(scene.dump, findings::is_wine(scene.dump, scene.images));
+    let by_version = platform.encoding;
     let crash = crash::analyze(scene, by_version);
     if !crash.as_ref().is_some_and(|crash| needs_other_encoding(scene, crash, by_version)) {
         return (crash, by_version);
@@ -147,6 +158,7 @@ fn fits(scene: Scene<'_, '_>, crash: &Crash, encoding: LockCountEncoding) -> boo
 fn analyze_lock(
     scene: Scene<'_, '_>,
     crash: &Crash,
+    platform: Platform,
     encoding: LockCountEncoding,
     warnings: &mut Vec<String>,
 ) -> Option<LockAnalysis> {
@@ -156,7 +168,7 @@ fn analyze_lock(
     {
         warnings.push(format!("the section does not look like one just left: {reason}"));
     }
-    with_case(scene, crash, encoding, |case, findings, handle_source| {
+    with_case(scene, crash, platform, encoding, |case, findings, handle_source| {
         let diagnosis = diagnosis::diagnose(case, &findings);
         LockAnalysis {
             section: case.section.cloned(),
@@ -176,6 +188,7 @@ fn analyze_lock(
 fn with_case<T>(
     scene: Scene<'_, '_>,
     crash: &Crash,
+    platform: Platform,
     encoding: LockCountEncoding,
     judge: impl FnOnce(Case<'_, '_>, Vec<Finding>, &'static str) -> T,
 ) -> Option<T> {
@@ -186,7 +199,8 @@ fn with_case<T>(
         .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
     let others = findings::listed_sections(scene, section.as_ref());
-    let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
+    let section = section.as_ref();
+    let case = Case { scene, crash, lock, section, handle, others: &others, platform };
     // The handle that was passed is not the one that stands there now.
     let handle = handle.filter(|_| handle_source == FROM_STACK || !findings::changed_since(case));
     let case = Case { handle, ..case };

@@ -12,6 +12,7 @@ pub mod provider;
 pub mod stack;
 mod stack_x86;
 mod unnamed;
+pub mod waits;
 
 use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::{Dump, Thread};

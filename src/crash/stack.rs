@@ -108,7 +108,11 @@ pub fn walk_from(
     return_slot: Option<u64>,
 ) -> Vec<Frame> {
     let mut frames = vec![frame(scene, start, ip_kind, trust, return_slot)];
-    while frames.len() < MAX_FRAMES {
+    loop {
+        if frames.len() >= MAX_FRAMES {
+            scene.flows.cut("the walk of the faulting stack (1024 frames)");
+            break;
+        }
         let is_first = frames.len() == 1;
         let Some(innermost) = frames.last_mut() else { break };
         let Some(caller) = step(scene, innermost, is_first) else { break };

@@ -228,8 +228,9 @@ fn infer(
         }
         ACCESS_VIOLATION => {
             let (operation, failure, candidate) = access(scene, frames, exception, encoding)?;
+            let waits = super::waits::Waits::read(scene);
             let located =
-                candidate.map(|candidate| Located { candidate, argument: None, others: 0 });
+                candidate.map(|candidate| Located { candidate, argument: None, others: 0, waits });
             Some(inferred(operation, failure, located))
         }
         _ => None,

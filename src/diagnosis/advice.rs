@@ -5,7 +5,7 @@ use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::handle::HandleState;
 use crate::dump::Cpu;
-use crate::findings::{Case, EventMode, event_mode, is_wine};
+use crate::findings::{Case, EventMode};
 
 /// Something that is missing from the dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         });
     }
     let dump = case.scene.dump;
-    if needs_handle && event_mode(dump, is_wine(dump, case.scene.images)) == EventMode::Unknown {
+    if needs_handle && case.platform.events == EventMode::Unknown {
         missing.push(Missing {
             what: "PEB.AppCompatFlags",
             consequence: "whether this Windows uses event handles for sections at all is unknown",

@@ -9,7 +9,7 @@ pub mod weights;
 
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::gate::Gate;
-use crate::findings::{Case, EventMode, Finding, FindingId, event_mode, has, is_wine};
+use crate::findings::{Case, EventMode, Finding, FindingId, has};
 use cause::Cause;
 use rank::RankedCause;
 
@@ -125,8 +125,7 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
         matches!(case.lock.failure, Failure::Signal(_))
             && matches!(located.candidate.gate, Some(Gate::Refused(_)))
     });
-    let events = event_mode(dump, is_wine(dump, case.scene.images));
-    let no_events = events == EventMode::Unknown
+    let no_events = case.platform.events == EventMode::Unknown
         && ranked
             .first()
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));

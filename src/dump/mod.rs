@@ -7,6 +7,7 @@ pub mod error;
 pub mod exception;
 pub mod handles;
 pub mod header;
+pub mod heap;
 pub mod kind;
 pub mod memory;
 pub mod memory_info;

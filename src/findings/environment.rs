@@ -3,7 +3,9 @@
 
 use super::{Case, Finding, FindingId};
 use crate::crash::stack::Scene;
+use crate::critsec::encoding_of;
 use crate::critsec::handle::HandleState;
+use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::{Dump, OsSource, stream_type};
 use crate::image::images::Images;
 
@@ -33,6 +35,30 @@ pub fn event_mode(dump: &Dump<'_>, is_wine: bool) -> EventMode {
         Some(flags) if flags & EVENTS_FLAG != 0 => EventMode::Possible,
         Some(_) => EventMode::Impossible,
         None => EventMode::Unknown,
+    }
+}
+
+/// What kind of Windows the process ran on, decided once for all who ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Platform {
+    /// Wine, not Windows.
+    pub is_wine: bool,
+    /// Whether ntdll stores event handles in sections.
+    pub events: EventMode,
+    /// How the version says `LockCount` is encoded.
+    pub encoding: LockCountEncoding,
+}
+
+impl Platform {
+    /// Decides for a dump.
+    #[must_use]
+    pub fn of(scene: Scene<'_, '_>) -> Self {
+        let is_wine = is_wine(scene.dump, scene.images);
+        Self {
+            is_wine,
+            events: event_mode(scene.dump, is_wine),
+            encoding: encoding_of(scene.dump, is_wine),
+        }
     }
 }
 
@@ -68,14 +94,14 @@ fn exports(images: &Images<'_, '_>, base: u64, name: &str) -> Option<bool> {
 }
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    wine(case.scene, findings);
+    wine(case, findings);
     events(case, findings);
     raised_by_kernel(case, findings);
     exiting(case, findings);
 }
 
-fn wine(scene: Scene<'_, '_>, findings: &mut Vec<Finding>) {
-    if is_wine(scene.dump, scene.images) {
+fn wine(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    if case.platform.is_wine {
         findings.push(Finding::new(
             FindingId::RunsUnderWine,
             "The process ran under Wine, whose sections count up from -1 whatever Windows it reports.",
@@ -92,7 +118,7 @@ fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
     let os = &dump.system.os;
     let version = format!("Windows {}.{}.{}", os.major, os.minor, os.build);
-    let (id, text) = match event_mode(dump, is_wine(dump, case.scene.images)) {
+    let (id, text) = match case.platform.events {
         EventMode::Possible => return,
         EventMode::Impossible => {
             (FindingId::EventsImpossible, "stores 0 or -1 there: AppCompatFlags lacks 0x400000")

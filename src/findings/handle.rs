@@ -1,16 +1,15 @@
 //! The handle: what its value looks like, what stands in its slot, and where the section's real event is.
 
 use super::claims;
-use super::environment::{EventMode, event_mode, is_wine};
+use super::environment::EventMode;
 use super::threads::parked_threads;
 use super::{Case, Finding, FindingId};
 use crate::crash::exception::INVALID_HANDLE;
+use crate::crash::waits::Held;
 use crate::critsec::handle::{
     HandleState, LARGEST_HANDLE, is_plausible, is_section_event, reach_of_table,
 };
-use crate::dump::Thread;
 use crate::dump::handles::{Handle, HandleTable};
-use crate::image::registers::RegisterFile;
 use std::collections::HashSet;
 
 /// How far above the highest open handle a closed one is expected: a few dozen slots.
@@ -18,7 +17,7 @@ const REACH: u64 = 0x100;
 /// Without a handle stream: values up to here are common for handles.
 const SMALL: u64 = 0x1_0000;
 /// Words at the top of a waiting stack in which the wait keeps its handle and the section's address.
-const WAIT_WORDS: u64 = 96;
+const WAIT_WORDS: usize = 96;
 /// Smaller values stand on every stack for other reasons.
 const SMALLEST_TELLING: u64 = 0x20;
 
@@ -27,11 +26,10 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if matches!(state, HandleState::None | HandleState::WaitOnAddress) {
         return;
     }
-    let dump = case.scene.dump;
-    let table = dump.handles.as_ref().filter(|table| !table.handles.is_empty());
+    let table = case.scene.dump.handles.as_ref().filter(|table| !table.handles.is_empty());
     value_findings(case, value, state, table, findings);
     slot_findings(case, value, state, table, findings);
-    if event_mode(dump, is_wine(dump, case.scene.images)) != EventMode::Impossible {
+    if case.platform.events != EventMode::Impossible {
         let mut unclaimed = Vec::new();
         if let Some(table) = table {
             unclaimed = real_event(case, value, table, findings);
@@ -262,26 +260,19 @@ fn waiters_handles(case: Case<'_, '_>, value: u64, unclaimed: &[u64], findings: 
         };
         findings.push(Finding::new(
             id,
-            format!("Thread {:#x}, parked at the section, {text}.", thread.id),
-            format!("registers and stack of thread {:#x}", thread.id),
+            format!("Thread {:#x}, parked at the section, {text}.", thread.thread_id),
+            format!("registers and stack of thread {:#x}", thread.thread_id),
         ));
         return;
     }
 }
 
 /// A parked thread's registers, and its stack up to the word that holds the section's address.
-fn words_of_wait(case: Case<'_, '_>, thread: &Thread) -> Vec<u64> {
-    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
-        return Vec::new();
-    };
-    let width = registers.width();
+fn words_of_wait(case: Case<'_, '_>, thread: &Held) -> Vec<u64> {
     let section = case.section.map_or(0, |section| section.address);
-    let stack = (0..WAIT_WORDS).map_while(|index| {
-        let slot = registers.sp()?.checked_add(index.checked_mul(width.bytes())?)?;
-        case.scene.dump.memory.pointer(slot, width)
-    });
+    let stack = thread.stack.iter().copied().take(WAIT_WORDS);
     let stack = stack.take_while(|word| *word != section);
-    registers.known().map(|(_, value, _)| value).chain(stack).collect()
+    thread.registers.iter().copied().chain(stack).collect()
 }
 
 #[cfg(test)]

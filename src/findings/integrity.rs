@@ -1,6 +1,6 @@
 //! The section's own fields: which are as ntdll leaves them, and which are not.
 
-use super::environment::{EventMode, event_mode, is_wine};
+use super::environment::EventMode;
 use super::{Case, Finding, FindingId, field_at};
 use crate::crash::operation::Failure;
 use crate::critsec::debug_info::{DebugInfoState, RawDebugInfo};
@@ -153,7 +153,7 @@ fn absent(
 ) {
     let dump = case.scene.dump;
     let os = &dump.system.os;
-    let wine = is_wine(dump, case.scene.images);
+    let wine = case.platform.is_wine;
     let asked_for = raw.spin_count & spin_count::NO_DEBUG_INFO != 0;
     let always = os.major > 0 && (os.major < 6 || os.major == 6 && os.minor == 0 && !asked_for);
     if always && !wine {
@@ -203,7 +203,7 @@ fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSectio
         matches!(section.debug_info, Some(DebugInfoState::Impossible | DebugInfoState::Null))
             || counts_too_many(case, section, raw);
     let dump = case.scene.dump;
-    let no_events = event_mode(dump, is_wine(dump, case.scene.images)) == EventMode::Impossible;
+    let no_events = case.platform.events == EventMode::Impossible;
     let handle = match case.handle {
         Some((_, HandleState::None | HandleState::WaitOnAddress)) | None => false,
         Some((value, _)) => no_events || !is_plausible(dump, value),

@@ -9,7 +9,7 @@ mod memory;
 mod patterns;
 mod threads;
 
-pub use environment::{EventMode, event_mode, is_wine};
+pub use environment::{EventMode, Platform, event_mode, is_wine};
 pub use id::{Finding, FindingId};
 
 use crate::crash::Crash;
@@ -36,6 +36,8 @@ pub struct Case<'c, 'd> {
     pub handle: Option<(u64, HandleState)>,
     /// Other sections of the process, from the list of debug records.
     pub others: &'c [ListedSection],
+    /// The kind of Windows.
+    pub platform: Platform,
 }
 
 /// Sections of the process that the list of debug records leads to, starting at the section's own record
@@ -62,6 +64,9 @@ pub fn listed_sections(
         starts.into_iter().flatten().filter(|start| debug_info::is_possible_pointer(*start, width))
     {
         let listed = debug_info::walk_list(memory, start, width);
+        if listed.len() >= debug_info::MAX_LIST {
+            scene.flows.cut("the walk of the list of sections (4096 records)");
+        }
         if listed.len() > 1 {
             return listed;
         }

@@ -2,15 +2,9 @@
 
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::{Failure, Operation};
-use crate::critsec::layout::Layout;
+use crate::crash::waits::{Held, MAX_THREADS};
 use crate::critsec::lock_count;
-use crate::dump::Thread;
-use crate::image::registers::RegisterFile;
 
-/// Bytes at the top of a waiting thread's stack in which its wait keeps the section's address.
-const WAIT_DEPTH: u64 = 0x400;
-/// Most threads whose stacks are searched.
-const MAX_THREADS: usize = 512;
 /// Bytes around a stack pointer searched for the remains of a call.
 const RESIDUE: u64 = 0x1000;
 
@@ -27,25 +21,11 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - handling: a thread other than the faulting one counts when the address of the section or of its LockCount
 ///   stands in its registers or in the top 0x400 bytes of its stack.
 /// - test: `waiters_are_counted` (tests/accuracy).
-pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Thread> {
-    let Some(section) = case.section else { return Vec::new() };
-    let lock_count = section.address.saturating_add(Layout::of(section.width).lock_count);
-    let wanted = [section.address, lock_count];
-    let threads = case.scene.dump.threads.iter().take(MAX_THREADS);
-    threads
-        .filter(|thread| thread.id != case.crash.thread_id && refers_to(case, thread, wanted))
-        .collect()
-}
-
-fn refers_to(case: Case<'_, '_>, thread: &Thread, wanted: [u64; 2]) -> bool {
-    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
-        return false;
+pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Held> {
+    let (Some(section), Some(located)) = (case.section, case.lock.located.as_ref()) else {
+        return Vec::new();
     };
-    if registers.known().any(|(_, value, _)| wanted.contains(&value)) {
-        return true;
-    }
-    let Some(sp) = registers.sp() else { return false };
-    words(case, sp, WAIT_DEPTH).any(|(_, value)| wanted.contains(&value))
+    located.waits.at(section.address, section.width).collect()
 }
 
 /// The pointer-sized words of memory from `start` on, with their addresses.
@@ -81,7 +61,7 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ));
     } else if parked == 0
         && counted > 0
-        && stacks_are_complete(case)
+        && case.lock.located.as_ref().is_some_and(|located| located.waits.complete)
         && !has(findings, FindingId::ProcessExiting)
     {
         findings.push(Finding::new(
@@ -92,18 +72,6 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             source,
         ));
     }
-}
-
-/// Whether every other thread's registers and the top of its stack are in the dump.
-fn stacks_are_complete(case: Case<'_, '_>) -> bool {
-    let dump = case.scene.dump;
-    dump.threads.len() <= MAX_THREADS
-        && dump.threads.iter().all(|thread| {
-            thread
-                .context
-                .as_ref()
-                .is_some_and(|context| dump.memory.u8(context.get_stack_pointer()).is_some())
-        })
 }
 
 /// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there
