@@ -226,6 +226,8 @@ fn the_data_overrules_the_version() {
     assert!(
         report.warnings.iter().any(|warning| warning.contains("does not fit the reported version"))
     );
+    assert!(has(&report, "encoding-overrules-version"));
+    assert_ne!(report.verdict.as_ref().unwrap().confidence, "high");
 }
 
 #[test]
@@ -235,6 +237,45 @@ fn a_section_changed_since_is_no_evidence() {
         assert!(report.handle.as_ref().unwrap().value.is_none(), "{}", label.name());
         assert_eq!(report.outcome, Outcome::Inconclusive, "{}", label.name());
         assert_eq!(top(&report).0, "deleted", "{}", label.name());
+    }
+}
+
+#[test]
+fn the_code_says_what_the_slot_held() {
+    for program in ["recycled-noaccess", "h-recycled-thread"] {
+        for (label, report) in reports(program, "full") {
+            assert!(has(&report, "slot-was-taken"), "{}", label.name());
+        }
+    }
+    for (label, report) in reports("closed", "full") {
+        assert!(!has(&report, "slot-was-taken"), "{}", label.name());
+    }
+}
+
+#[test]
+fn a_neighbour_is_shown_and_placed() {
+    let shown = |program: &str, id: &str, expected: &str| {
+        let mut count = 0;
+        for (label, report) in reports(program, "full") {
+            let Some(found) = report.findings.iter().find(|found| found.id == id) else { continue };
+            count += 1;
+            assert!(found.statement.contains(expected), "{}: {}", label.name(), found.statement);
+            assert!(found.statement.contains(".exe+0x"), "{}: {}", label.name(), found.statement);
+        }
+        assert!(count > 0, "{program}");
+    };
+    shown("h-hit-debug", "neighbour-runs-in-from-before", "Quarterly report 2026");
+    shown("corrupted-underrun", "neighbour-runs-in-from-behind", "contoso/agents");
+}
+
+#[test]
+fn a_static_section_at_exit_is_seen() {
+    for (label, report) in reports("h-deleted-exit", "full") {
+        assert!(has(&report, "process-exiting"), "{}", label.name());
+        assert!(has(&report, "static-section-at-exit"), "{}", label.name());
+    }
+    for (label, report) in reports("closed", "full") {
+        assert!(!has(&report, "static-section-at-exit"), "{}", label.name());
     }
 }
 

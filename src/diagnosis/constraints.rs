@@ -54,7 +54,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
                 reason: "the section is in the dump with a record of its own: its memory was not released",
             });
         }
-        if known.section && known.memory_map && !has(FindingId::MemoryMapped) {
+        let shared = has(FindingId::MemoryMapped) || has(FindingId::ClonedProcess);
+        if known.section && known.memory_map && !shared {
             excluded.push(Exclusion {
                 cause: Cause::CrossProcess,
                 reason: "the memory map shows that the memory is private to the process",
@@ -77,6 +78,9 @@ const RELEASED: &[FindingId] = &[
     FindingId::OnOtherStack,
     FindingId::FreePattern,
     FindingId::AmbiguousPattern,
+    FindingId::GuardPattern,
+    FindingId::HeapBlockFree,
+    FindingId::ListLinksInside,
 ];
 
 fn has_any(findings: &[Finding], ids: &[FindingId]) -> bool {

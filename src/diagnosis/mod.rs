@@ -65,10 +65,13 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
     }
     let named = named(&ranked, decided);
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
+    // Where data and version contradict each other, nothing that rests on the version is sure.
+    let doubted = [FindingId::VersionUncertain, FindingId::EncodingOverrulesVersion];
+    let doubted = doubted.into_iter().any(|id| has(findings, id));
     let confidence = match (decided, named.len()) {
         (false, _) => "low",
         (true, 2) => "medium",
-        (true, _) if top >= HIGH => "high",
+        (true, _) if top >= HIGH && !doubted => "high",
         (true, _) => "medium",
     };
     let statement = statement(case, &ranked, &named, decided);

@@ -71,6 +71,8 @@ pub struct Dump<'a> {
     pub unloaded: Vec<UnloadedModule>,
     /// The threads, in the dump's order.
     pub threads: Vec<Thread>,
+    /// Ids of threads that have exited, by the ThreadInfoList stream.
+    pub exited_threads: Vec<u32>,
     /// The exception, when there was one.
     pub exception: Option<ExceptionStream>,
     /// The open handles; `None` without a usable handle stream.
@@ -108,7 +110,7 @@ impl<'a> Dump<'a> {
         let cpu = decide_cpu(&streams, info.as_ref(), &mut warnings);
         let contexts = ContextReader::new(cpu);
         let modules = read_modules(&streams, cpu, &mut warnings);
-        let threads = read_threads(&streams, cpu, &contexts, &mut warnings);
+        let (threads, exited_threads) = read_threads(&streams, cpu, &contexts, &mut warnings);
         let memory = read_memory(&streams, cpu, &threads, &mut warnings);
         let width = cpu.pointer_width();
         let tebs = || threads.iter().filter_map(|thread| Teb::read(&memory, thread.teb, width));
@@ -140,6 +142,7 @@ impl<'a> Dump<'a> {
             memory,
             modules,
             threads,
+            exited_threads,
             exception,
             warnings: warnings.finish(),
             streams,
@@ -280,20 +283,19 @@ fn read_threads(
     cpu: Cpu,
     contexts: &ContextReader,
     warnings: &mut Warnings,
-) -> Vec<Thread> {
+) -> (Vec<Thread>, Vec<u32>) {
     let Some(stream) = streams.stream(stream_type::THREAD_LIST) else {
         warnings.push("ThreadList", 0, "the dump has no such stream");
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     };
     let width = cpu.pointer_width();
     let mut threads = threads::read(streams.file, stream, width, contexts, warnings);
     if let Some(stream) = streams.stream(stream_type::THREAD_NAMES) {
         threads::add_names(streams.file, stream, &mut threads, warnings);
     }
-    if let Some(stream) = streams.stream(stream_type::THREAD_INFO_LIST) {
-        threads::add_infos(stream, &mut threads, warnings);
-    }
-    threads
+    let infos = streams.stream(stream_type::THREAD_INFO_LIST);
+    let exited = infos.map(|stream| threads::add_infos(stream, &mut threads, warnings));
+    (threads, exited.unwrap_or_default())
 }
 
 fn read_memory<'a>(

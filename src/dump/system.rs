@@ -267,7 +267,7 @@ fn lies(stream: (u32, u32, u32), ntdll: (u32, u32, u32)) -> bool {
 /// Example: 6.2.18362.1171 on Windows 10.
 /// Handling: 6.2 with a build of 10240 or later is 10.0; 6.2 with 9600 is 6.3.
 /// Test: `the_version_comes_from_ntdll_when_system_info_lies`.
-fn ntdll_version(modules: &[Module]) -> Option<(u32, u32, u32)> {
+pub(crate) fn ntdll_version(modules: &[Module]) -> Option<(u32, u32, u32)> {
     let ntdll = modules.iter().find(|module| module.is_named("ntdll.dll"))?;
     let [major, minor, build, _] = ntdll.version?.map(u32::from);
     Some(match (major, minor, build) {

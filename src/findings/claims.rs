@@ -49,7 +49,7 @@ pub(super) fn sections_holding(case: Case<'_, '_>, events: &[u64]) -> (HashSet<u
 }
 
 /// The aligned pointer-sized words of a region with their addresses.
-fn words<'b>(
+pub(super) fn words<'b>(
     case: Case<'_, '_>,
     base: u64,
     bytes: &'b [u8],

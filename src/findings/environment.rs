@@ -97,7 +97,6 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     wine(case, findings);
     events(case, findings);
     raised_by_kernel(case, findings);
-    exiting(case, findings);
 }
 
 fn wine(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
@@ -141,33 +140,6 @@ fn raised_by_kernel(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             FindingId::RaisedByKernel,
             "The kernel raised the exception itself: handle checks are strict in this process.",
             "frame 0",
-        ));
-    }
-}
-
-/// Functions that run when a process ends.
-const EXIT_FUNCTIONS: &[&str] = &[
-    "LdrShutdownProcess",
-    "RtlExitUserProcess",
-    "ExitProcess",
-    "exit",
-    "_exit",
-    "doexit",
-    "_cexit",
-];
-
-fn exiting(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    let frame = case.crash.frames.iter().position(|frame| {
-        frame
-            .function
-            .as_ref()
-            .is_some_and(|function| EXIT_FUNCTIONS.contains(&function.name.as_str()))
-    });
-    if let Some(index) = frame {
-        findings.push(Finding::new(
-            FindingId::ProcessExiting,
-            "The faulting thread is running the process's exit handlers.",
-            format!("frame {index}"),
         ));
     }
 }

@@ -2,9 +2,10 @@
 
 use super::claims;
 use super::environment::EventMode;
+use super::siblings::static_sections_without_events;
 use super::threads::parked_threads;
 use super::{Case, Finding, FindingId};
-use crate::crash::exception::INVALID_HANDLE;
+use crate::crash::exception::{ACCESS_DENIED, INVALID_HANDLE, OBJECT_TYPE_MISMATCH};
 use crate::crash::waits::Held;
 use crate::critsec::handle::{
     HandleState, LARGEST_HANDLE, is_plausible, is_section_event, reach_of_table,
@@ -29,6 +30,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let table = case.scene.dump.handles.as_ref().filter(|table| !table.handles.is_empty());
     value_findings(case, value, state, table, findings);
     slot_findings(case, value, state, table, findings);
+    slot_at_failure(case, value, findings);
     if case.platform.events != EventMode::Impossible {
         let mut unclaimed = Vec::new();
         if let Some(table) = table {
@@ -144,6 +146,29 @@ fn slot_findings(
     }
 }
 
+/// What the exception says of the slot at that instant, whatever it holds now (critical-sections.md 4.3).
+///
+/// - situation: the code itself is evidence: 0xC0000008 is an empty slot, 0xC0000024 an object of another type,
+///   0xC0000022 an event that may not be set.
+/// - example: 0xC0000024 in a dump without a handle stream.
+/// - handling: only where no implausible value explains the failure better.
+/// - test: `the_code_says_what_the_slot_held` (tests/accuracy).
+fn slot_at_failure(case: Case<'_, '_>, value: u64, findings: &mut Vec<Finding>) {
+    let code = case.crash.exception.record.code;
+    let what = match code {
+        OBJECT_TYPE_MISMATCH => "held an object that is no event",
+        ACCESS_DENIED => "held an object without the access that the call needs",
+        _ => return,
+    };
+    if is_plausible(case.scene.dump, value) {
+        findings.push(Finding::new(
+            FindingId::SlotWasTaken,
+            format!("{code:#X} says that the slot of {value:#x} {what} when the call failed."),
+            "exception code",
+        ));
+    }
+}
+
 fn named(handle: &Handle) -> String {
     handle.object_name.as_deref().map_or_else(String::new, |name| format!(" named {name}"))
 }
@@ -213,7 +238,7 @@ fn real_event(
 
 fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Finding>) {
     let own = case.section.map(|section| section.address);
-    let lost: Vec<u64> = case
+    let mut lost: Vec<u64> = case
         .others
         .iter()
         .filter(|other| Some(other.section) != own)
@@ -223,6 +248,12 @@ fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Fi
         })
         .map(|(section, _)| section)
         .collect();
+    if table.is_complete() {
+        let found = static_sections_without_events(case, table);
+        lost.extend(found.into_iter().filter(|address| Some(*address) != own));
+        lost.sort_unstable();
+        lost.dedup();
+    }
     if let Some(first) = lost.first() {
         findings.push(Finding::new(
             FindingId::OtherSectionsLostHandles,
@@ -230,7 +261,7 @@ fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Fi
                 "{} other section(s) have lost their events too, the first at {first:#x}.",
                 lost.len()
             ),
-            "list of sections and HandleDataStream",
+            "list of sections, data of modules, and HandleDataStream",
         ));
     }
 }

@@ -36,6 +36,8 @@ pub enum FindingId {
     EventsImpossible,
     /// Windows 10 or later, and the compatibility flag is not in the dump.
     EventsUnlikely,
+    /// The code of the exception says that the slot was taken when the call failed.
+    SlotWasTaken,
     /// A waited-for section without debug record on a version that attaches one.
     ContendedWithoutRecord,
     /// `DebugInfo` leads to a record that points back.
@@ -60,10 +62,14 @@ pub enum FindingId {
     SpinCountPlausible,
     /// `SpinCount` is not.
     SpinCountImplausible,
+    /// `SpinCount` is possible, but not what initialisation leaves on this version and machine.
+    SpinCountUnusual,
     /// Every byte of the section is zero.
     SectionAllZero,
     /// Zero but for what an Enter on zeros leaves.
     SectionZeroThenEntered,
+    /// Every byte of the section is zero, and the call still shows the handle that it passed.
+    HandlePassedAlthoughZero,
     /// Only `LockSemaphore` is damaged.
     OnlyHandleDamaged,
     /// `LockSemaphore` and `SpinCount`, the last fields, are damaged; those before are intact.
@@ -86,6 +92,8 @@ pub enum FindingId {
     FreePattern,
     /// The section's fields are a fill pattern that means both, depending on the allocator.
     AmbiguousPattern,
+    /// The section's fields are a fill pattern of the space around blocks.
+    GuardPattern,
     /// The address lies in the null page.
     AddressInNullPage,
     /// The address is beyond user space, or text.
@@ -108,22 +116,56 @@ pub enum FindingId {
     OnDeadStack,
     /// The section lies on the live stack of another thread.
     OnOtherStack,
+    /// The section lies in a heap block that is marked as free.
+    HeapBlockFree,
+    /// The section lies in a heap block that is marked as in use.
+    HeapBlockBusy,
+    /// Links of a list stand where the section's fields should be.
+    ListLinksInside,
     /// Threads are parked at this section, as many as `LockCount` counts.
     WaitersParked,
     /// No thread refers to the section although `LockCount` counts waiters.
     WaitersMissing,
+    /// Wait blocks of threads name the section's `LockCount`.
+    WaitersByAddress,
+    /// No wait block names it although `LockCount` counts waiters.
+    NoWaiterByAddress,
+    /// The process is ending, and with it ended the waiters that `LockCount` counts.
+    WaitersGoneAtExit,
+    /// The owner is a thread that has exited.
+    OwnerExited,
+    /// The owner is no thread of the process.
+    OwnerUnknown,
     /// A return address behind a call to `RtlDeleteCriticalSection` lies on a stack.
     DeleteResidue,
     /// The process is running its exit handlers.
     ProcessExiting,
+    /// A library is being unloaded.
+    LibraryUnloading,
+    /// The section is static data, and the process is ending.
+    StaticSectionAtExit,
     /// Other sections of the process have lost their events too.
     OtherSectionsLostHandles,
+    /// Sections near by are damaged in the same way.
+    NeighboursDamagedAlike,
     /// The address of the section was taken from a place that cannot be wrong, and is no section.
     ArgumentNotASection,
     /// Wine, not Windows.
     RunsUnderWine,
     /// The kernel itself raised the exception (strict handle checks).
     RaisedByKernel,
+    /// `NtGlobalFlag` has checks of handles on.
+    HandleChecksOn,
+    /// The process is a clone of another.
+    ClonedProcess,
+    /// The last failed call of the faulting thread failed for an invalid handle.
+    LastErrorInvalidHandle,
+    /// Sources disagree about the version of Windows, and one of them is known to lie so.
+    VersionsDisagree,
+    /// Sources disagree about the version of Windows.
+    VersionUncertain,
+    /// `LockCount` is encoded otherwise than the version has it.
+    EncodingOverrulesVersion,
 }
 
 impl FindingId {
@@ -147,6 +189,7 @@ impl FindingId {
             Self::WaitersUseThisHandle => "waiters-use-this-handle",
             Self::EventsImpossible => "events-impossible",
             Self::EventsUnlikely => "events-unlikely",
+            Self::SlotWasTaken => "slot-was-taken",
             Self::ContendedWithoutRecord => "contended-without-record",
             Self::DebugRecordOwn => "debug-record-own",
             Self::DebugRecordOfTwin => "debug-record-of-twin",
@@ -159,8 +202,10 @@ impl FindingId {
             Self::ListKnowsSection => "list-knows-section",
             Self::SpinCountPlausible => "spin-count-plausible",
             Self::SpinCountImplausible => "spin-count-implausible",
+            Self::SpinCountUnusual => "spin-count-unusual",
             Self::SectionAllZero => "section-all-zero",
             Self::SectionZeroThenEntered => "section-zero-then-entered",
+            Self::HandlePassedAlthoughZero => "handle-passed-although-zero",
             Self::OnlyHandleDamaged => "only-handle-damaged",
             Self::TailDamaged => "tail-damaged",
             Self::HeadDamaged => "head-damaged",
@@ -172,6 +217,7 @@ impl FindingId {
             Self::AllocationPattern => "allocation-pattern",
             Self::FreePattern => "free-pattern",
             Self::AmbiguousPattern => "ambiguous-pattern",
+            Self::GuardPattern => "guard-pattern",
             Self::AddressInNullPage => "address-in-null-page",
             Self::AddressImpossible => "address-impossible",
             Self::AddressInCode => "address-in-code",
@@ -183,14 +229,31 @@ impl FindingId {
             Self::MemoryMapped => "memory-mapped",
             Self::OnDeadStack => "on-dead-stack",
             Self::OnOtherStack => "on-other-stack",
+            Self::HeapBlockFree => "heap-block-free",
+            Self::HeapBlockBusy => "heap-block-busy",
+            Self::ListLinksInside => "list-links-inside",
             Self::WaitersParked => "waiters-parked",
             Self::WaitersMissing => "waiters-missing",
+            Self::WaitersByAddress => "waiters-by-address",
+            Self::NoWaiterByAddress => "no-waiter-by-address",
+            Self::WaitersGoneAtExit => "waiters-gone-at-exit",
+            Self::OwnerExited => "owner-exited",
+            Self::OwnerUnknown => "owner-unknown",
             Self::DeleteResidue => "delete-residue",
             Self::ProcessExiting => "process-exiting",
+            Self::LibraryUnloading => "library-unloading",
+            Self::StaticSectionAtExit => "static-section-at-exit",
             Self::OtherSectionsLostHandles => "other-sections-lost-handles",
+            Self::NeighboursDamagedAlike => "neighbours-damaged-alike",
             Self::ArgumentNotASection => "argument-not-a-section",
             Self::RunsUnderWine => "runs-under-wine",
             Self::RaisedByKernel => "raised-by-kernel",
+            Self::HandleChecksOn => "handle-checks-on",
+            Self::ClonedProcess => "cloned-process",
+            Self::LastErrorInvalidHandle => "last-error-invalid-handle",
+            Self::VersionsDisagree => "versions-disagree",
+            Self::VersionUncertain => "version-uncertain",
+            Self::EncodingOverrulesVersion => "encoding-overrules-version",
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::environment::EventMode;
 use super::{Case, Finding, FindingId, field_at};
 use crate::crash::operation::Failure;
+use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::{DebugInfoState, RawDebugInfo};
 use crate::critsec::handle::{HandleState, is_plausible};
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::lock_count::{self, LockCountEncoding};
-use crate::critsec::{CriticalSection, spin_count};
+use crate::critsec::spin_count::{self, SpinCountState};
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
@@ -18,6 +19,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             "Every byte of the section is zero.",
             field_at(section, 0),
         ));
+        passed_although_zero(case, findings);
         return;
     }
     if zero_then_entered(case, section, &raw) {
@@ -29,9 +31,20 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         return;
     }
     record(case, section, &raw, findings);
-    spin(section, &raw, findings);
+    spin(case, section, &raw, findings);
     shape(case, section, &raw, findings);
     counted_waiters(case, section, &raw, findings);
+}
+
+/// A section of zeros has no handle: the one that the call still shows was read before it was zeroed
+/// (critical-sections.md 9, row 8).
+fn passed_although_zero(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some((value, _)) = case.handle.filter(|(value, _)| *value != 0) else { return };
+    findings.push(Finding::new(
+        FindingId::HandlePassedAlthoughZero,
+        format!("The call passed {value:#x}, which the section no longer holds: it was zeroed meanwhile."),
+        "argument of the system service",
+    ));
 }
 
 /// Enter on a zero-filled section creates an event and counts itself before it faults: LockCount -4 (flags
@@ -69,8 +82,10 @@ fn record(
         DebugInfoState::Own(record) => findings.push(Finding::new(
             FindingId::DebugRecordOwn,
             format!(
-                "DebugInfo {:#x} points back to the section ({} contended entries).",
-                raw.debug_info, record.contention_count
+                "DebugInfo {:#x} points back to the section ({} contended entries{}).",
+                raw.debug_info,
+                record.contention_count,
+                if is_listed(case, section, raw) { "; on the process's list" } else { "" }
             ),
             at,
         )),
@@ -112,6 +127,13 @@ fn record(
             "list of sections",
         ));
     }
+}
+
+/// Whether the process's list leads to the section by its own record.
+fn is_listed(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSection) -> bool {
+    case.others
+        .iter()
+        .any(|other| other.section == section.address && other.record == raw.debug_info)
 }
 
 /// The record names another address: an original that this section is a copy of, or a stranger.
@@ -176,12 +198,23 @@ fn absent(
     }
 }
 
-fn spin(section: &CriticalSection, raw: &RawCriticalSection, findings: &mut Vec<Finding>) {
+fn spin(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    raw: &RawCriticalSection,
+    findings: &mut Vec<Finding>,
+) {
     let offset = Layout::of(section.width).spin_count;
-    let (id, verdict) = if spin_count::is_plausible(raw.spin_count) {
-        (FindingId::SpinCountPlausible, "is one that initialisation leaves")
-    } else {
-        (FindingId::SpinCountImplausible, "is not one that initialisation leaves")
+    let system = &case.scene.dump.system;
+    let version = (!case.platform.is_wine).then_some((system.os.major, system.os.minor));
+    let (id, verdict) = match spin_count::judge(raw.spin_count, version, system.processors) {
+        SpinCountState::Plausible => {
+            (FindingId::SpinCountPlausible, "is one that initialisation leaves")
+        }
+        SpinCountState::Unusual(why) => (FindingId::SpinCountUnusual, why),
+        SpinCountState::Implausible => {
+            (FindingId::SpinCountImplausible, "is not one that initialisation leaves")
+        }
     };
     findings.push(Finding::new(
         id,

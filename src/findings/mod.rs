@@ -3,11 +3,16 @@
 mod claims;
 mod environment;
 mod handle;
+mod heap;
 mod id;
 mod integrity;
 mod memory;
 mod patterns;
+mod place;
+mod process;
+mod siblings;
 mod threads;
+mod versions;
 
 pub use environment::{EventMode, Platform, event_mode, is_wine};
 pub use id::{Finding, FindingId};
@@ -79,6 +84,8 @@ pub fn listed_sections(
 pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     environment::collect(case, &mut findings);
+    versions::collect(case, &mut findings);
+    process::collect(case, &mut findings);
     if changed_since(case) {
         // What the bytes look like now says nothing of what they were.
         findings.push(changed(case));
@@ -86,8 +93,10 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         handle::collect(case, &mut findings);
         integrity::collect(case, &mut findings);
         patterns::collect(case, &mut findings);
+        siblings::collect(case, &mut findings);
     }
     memory::collect(case, &mut findings);
+    heap::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);
     }
@@ -134,3 +143,6 @@ pub fn has(findings: &[Finding], id: FindingId) -> bool {
 fn field_at(section: &CriticalSection, offset: u64) -> String {
     format!("memory at {:#x}", section.address.saturating_add(offset))
 }
+
+#[cfg(test)]
+mod tests;

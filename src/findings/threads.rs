@@ -3,13 +3,14 @@
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::{Failure, Operation};
 use crate::crash::waits::{Held, MAX_THREADS};
-use crate::critsec::lock_count;
+use crate::critsec::{lock_count, wait_blocks};
 
 /// Bytes around a stack pointer searched for the remains of a call.
 const RESIDUE: u64 = 0x1000;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     waiters(case, findings);
+    owner(case, findings);
     delete_residue(case, findings);
 }
 
@@ -53,17 +54,15 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let parked = parked_threads(case).len();
     let source = "registers and stacks of the other threads";
     let counted_threads = usize::try_from(counted).unwrap_or(usize::MAX);
+    let complete = case.lock.located.as_ref().is_some_and(|located| located.waits.complete);
+    let missing = parked == 0 && counted > 0 && complete;
     if parked > 0 && parked >= counted_threads {
         findings.push(Finding::new(
             FindingId::WaitersParked,
             format!("{parked} other thread(s) refer to the section at the top of their stacks; LockCount counts {counted} waiter(s) before the call."),
             source,
         ));
-    } else if parked == 0
-        && counted > 0
-        && case.lock.located.as_ref().is_some_and(|located| located.waits.complete)
-        && !has(findings, FindingId::ProcessExiting)
-    {
+    } else if missing && !has(findings, FindingId::ProcessExiting) {
         findings.push(Finding::new(
             FindingId::WaitersMissing,
             format!(
@@ -71,7 +70,77 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             source,
         ));
+    } else if missing {
+        findings.push(Finding::new(
+            FindingId::WaitersGoneAtExit,
+            format!("LockCount counts {counted} waiter(s), whom the end of the process has ended."),
+            source,
+        ));
     }
+    by_address(case, counted_threads, missing, findings);
+}
+
+/// What the wait blocks say of the waiters that LockCount counts; see [`wait_blocks::waiters`].
+fn by_address(case: Case<'_, '_>, counted: usize, missing: bool, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let os = &case.scene.dump.system.os;
+    let since_8 = os.major > 6 || os.major == 6 && os.minor >= 2;
+    if case.platform.is_wine || !since_8 {
+        return;
+    }
+    let Some(waiting) = wait_blocks::waiters(case.scene.dump, section.address) else { return };
+    let source = "PEB.WaitOnAddressHashTable and wait blocks";
+    if !waiting.is_empty() {
+        findings.push(Finding::new(
+            FindingId::WaitersByAddress,
+            format!(
+                "{} thread(s) wait by address at LockCount, which counts {counted}: the first is {:#x}.",
+                waiting.len(),
+                waiting.first().copied().unwrap_or_default()
+            ),
+            source,
+        ));
+    } else if missing && !has(findings, FindingId::ProcessExiting) {
+        findings.push(Finding::new(
+            FindingId::NoWaiterByAddress,
+            format!("LockCount counts {counted} waiter(s), but no thread waits by address there."),
+            source,
+        ));
+    }
+}
+
+/// The owner, where it is no thread of the process.
+///
+/// - situation: a thread ended while it was inside; or OwningThread is not what ntdll wrote.
+/// - example: RecursionCount 1, OwningThread 0xA5C, which the thread list does not have.
+/// - handling: with RecursionCount of 1 or more, an id that ThreadInfoList marks as exited, or that no list has; not
+///   where the dump lists no threads.
+/// - test: `an_owner_that_is_gone_is_named`.
+fn owner(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let dump = case.scene.dump;
+    let Some(raw) = section.raw.filter(|raw| raw.recursion_count >= 1 && raw.owning_thread != 0)
+    else {
+        return;
+    };
+    let is = |id: u32| u64::from(id) == raw.owning_thread;
+    let exited = dump.exited_threads.iter().any(|id| is(*id));
+    if dump.threads.is_empty() || !exited && dump.threads.iter().any(|thread| is(thread.id)) {
+        return;
+    }
+    let (id, text, source) = if exited {
+        (FindingId::OwnerExited, "a thread that has exited", "ThreadInfoList")
+    } else {
+        (FindingId::OwnerUnknown, "no thread of the process", "ThreadList")
+    };
+    findings.push(Finding::new(
+        id,
+        format!(
+            "RecursionCount is {}, and the owner {:#x} is {text}.",
+            raw.recursion_count, raw.owning_thread
+        ),
+        source,
+    ));
 }
 
 /// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there

@@ -48,6 +48,12 @@ pub enum Group {
     OtherSections,
     /// The kind of environment; carries no weight.
     Environment,
+    /// Who owns the section.
+    Owner,
+    /// What the process is.
+    Process,
+    /// What failed before.
+    LastError,
 }
 
 /// What one finding says of one cause.
