@@ -145,4 +145,6 @@ fn field_at(section: &CriticalSection, offset: u64) -> String {
 }
 
 #[cfg(test)]
+mod field_tests;
+#[cfg(test)]
 mod tests;

@@ -18,30 +18,30 @@ use crate::image::images::Images;
 use crate::image::registers::RegisterFile;
 
 const WIDTH: PointerWidth = PointerWidth::Eight;
-const PAGE: u64 = 0x14_0000;
-const SECTION: u64 = PAGE + 0x400;
-const STACK: u64 = 0x20_0000;
+pub(super) const PAGE: u64 = 0x14_0000;
+pub(super) const SECTION: u64 = PAGE + 0x400;
+pub(super) const STACK: u64 = 0x20_0000;
 const LDR: u64 = 0x7F_2000;
 const INVALID: u32 = exception::INVALID_HANDLE;
 
 /// The pieces of the process that a test changes.
-struct World {
-    page: Vec<u8>,
-    peb: Vec<u8>,
-    teb: Vec<u8>,
-    ldr: Vec<u8>,
-    stack: Vec<u8>,
-    version: (u32, u32, u16),
-    frames: &'static [&'static str],
-    failure: Failure,
-    encoding: LockCountEncoding,
-    passed: Option<u64>,
-    more: fn(Synth) -> Synth,
+pub(super) struct World {
+    pub(super) page: Vec<u8>,
+    pub(super) peb: Vec<u8>,
+    pub(super) teb: Vec<u8>,
+    pub(super) ldr: Vec<u8>,
+    pub(super) stack: Vec<u8>,
+    pub(super) version: (u32, u32, u16),
+    pub(super) frames: &'static [&'static str],
+    pub(super) failure: Failure,
+    pub(super) encoding: LockCountEncoding,
+    pub(super) passed: Option<u64>,
+    pub(super) more: fn(Synth) -> Synth,
 }
 
 impl World {
     /// Windows 10 with a section that a Leave has just released to one waiter, and no event.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let version = (10, 0, 19041);
         let mut world = Self {
             page: vec![0; 0x1000],
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// DebugInfo, LockCount, RecursionCount, OwningThread, LockSemaphore, SpinCount.
-    fn section(&mut self, address: u64, fields: (u64, i32, i32, u64, u64, u64)) {
+    pub(super) fn section(&mut self, address: u64, fields: (u64, i32, i32, u64, u64, u64)) {
         let at = usize::try_from(address - PAGE).unwrap();
         put(&mut self.page, at, fields.0);
         self.page[at + 8..at + 12].copy_from_slice(&fields.1.to_le_bytes());
@@ -72,7 +72,7 @@ impl World {
         }
     }
 
-    fn found(&self) -> Vec<Finding> {
+    pub(super) fn found(&self) -> Vec<Finding> {
         let (major, minor, build) = self.version;
         let registers = context(Cpu::Amd64, &[("rsp", STACK)]);
         let faulting = SynthThread { id: 7, teb: 0x7E_0000, ..SynthThread::default() };
@@ -127,12 +127,12 @@ impl World {
         })
     }
 
-    fn has(&self, id: FindingId) -> bool {
+    pub(super) fn has(&self, id: FindingId) -> bool {
         has(&self.found(), id)
     }
 }
 
-fn put(bytes: &mut [u8], at: usize, value: u64) {
+pub(super) fn put(bytes: &mut [u8], at: usize, value: u64) {
     bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
 }
 
