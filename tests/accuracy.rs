@@ -18,6 +18,9 @@ mod ablation;
 #[path = "accuracy/bars.rs"]
 mod bars;
 
+#[path = "accuracy/evidence.rs"]
+mod evidence;
+
 #[path = "accuracy/judge.rs"]
 mod judge;
 

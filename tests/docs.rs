@@ -5,6 +5,7 @@
 
 use csdump::diagnosis::cause::Cause;
 use csdump::diagnosis::weights;
+use csdump::findings::evidence_rows;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,7 +77,62 @@ fn the_findings_page_is_the_table_of_weights() {
             .unwrap();
         }
     }
+    page.push_str(&evidence_table());
     check("docs/findings.md", &page);
+}
+
+/// The rows of the evidence table with what says them.
+fn evidence_table() -> String {
+    let mut page = String::from(
+        "\n# The evidence table, row by row\n\n\
+         From `src/findings/evidence_rows.rs`. The numbers are those of the evidence table that the findings started from;\n\
+         M1 to M4 are its additions from measurement. The name of the test that fails when a row goes wrong stands last.\n\n\
+         | row | evidence | situation | for instance | how | findings | constraint, or why none | test |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in evidence_rows::ROWS {
+        let ids: Vec<_> = row.findings.iter().map(|id| format!("`{}`", id.as_str())).collect();
+        let test = if row.test.is_empty() { String::new() } else { format!("`{}`", row.test) };
+        writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {} | {} | {test} |",
+            row.row,
+            row.evidence,
+            row.situation,
+            row.example,
+            row.handling,
+            ids.join(", "),
+            row.remark
+        )
+        .unwrap();
+    }
+    page
+}
+
+#[test]
+fn every_row_of_the_evidence_table_is_answered() {
+    let mut sources = String::new();
+    let mut folders = vec![root().join("src"), root().join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let expected: Vec<String> =
+        (1..=40).map(|row| row.to_string()).chain((1..=4).map(|row| format!("M{row}"))).collect();
+    let found: Vec<&str> = evidence_rows::ROWS.iter().map(|row| row.row).collect();
+    assert_eq!(found, expected);
+    let weighed = |id| weights::row_of(id).is_some();
+    for row in evidence_rows::ROWS {
+        assert!(!row.findings.is_empty() || !row.remark.is_empty(), "row {}", row.row);
+        assert!(row.findings.iter().all(|id| weighed(*id)), "row {}", row.row);
+        let elsewhere = row.remark.starts_with("Said by ");
+        assert!(elsewhere || sources.contains(&format!("fn {}()", row.test)), "row {}", row.row);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod claims;
 mod environment;
+pub mod evidence_rows;
 mod handle;
 mod heap;
 mod id;
