@@ -15,6 +15,10 @@ const SEGMENT_SIGNATURE: u32 = 0xFFEE_FFEE;
 const USERDATA_SIGNATURE: u32 = 0xF0E0_D0C0;
 /// HEAP_ENTRY.Flags: the block is in use.
 const BUSY: u8 = 1;
+/// HEAP_ENTRY.UnusedBytes of the front end: set in each of its blocks, and alone in a free one.
+const FRONT_END: u8 = 0x80;
+/// Most small blocks in one block of the front end that are read.
+const MAX_SMALL_BLOCKS: u64 = 4096;
 /// What VirtualAlloc aligns to, in bytes.
 const ALLOCATION: u64 = 0x1_0000;
 /// Most possible starts of a segment looked at: 32 MiB.
@@ -31,7 +35,7 @@ pub enum BlockState {
     Busy,
     /// Free.
     Free,
-    /// Cut into smaller blocks by the front end, whose headers are not read.
+    /// Cut into small blocks by the front end, whose headers do not prove themselves.
     FrontEnd,
 }
 
@@ -115,8 +119,61 @@ pub fn block_at(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
     let (memory, width) = (&dump.memory, dump.system.pointer_width);
     page_heap_block(memory, width, address).or_else(|| {
         let segment = segment_of(dump, address)?;
-        walk(memory, width, segment).find(|block| block.contains(address))
+        let block = walk(memory, width, segment).find(|block| block.contains(address))?;
+        match block.state {
+            BlockState::FrontEnd => {
+                Some(front_end_block(memory, width, block.start, address).unwrap_or(block))
+            }
+            _ => Some(block),
+        }
     })
+}
+
+/// The small block that holds an address in a block that the front end (LFH) of Windows 7 has cut into small ones.
+///
+/// - situation: blocks of common sizes come from the front end, whose headers are encoded otherwise.
+/// - example: UnusedBytes 0x80 in a small block's header: free; 0x88: in use.
+/// - handling: the block's first word leads to a `_HEAP_SUBSEGMENT` that points back; the headers that are marked free
+///   are as many as the subsegment's Depth says, and all carry the front end's bit 0x80. Windows 8 and later lay all
+///   this out anew and do not pass.
+/// - test: `small_blocks_of_windows_7_add_up`, `a_small_block_is_told_free_from_busy`.
+fn front_end_block(
+    memory: &AddressSpace<'_>,
+    width: PointerWidth,
+    userdata: u64,
+    address: u64,
+) -> Option<HeapBlock> {
+    let granule = HeapLayout::of(width).granule;
+    // _HEAP_SUBSEGMENT: UserBlocks, AggregateExchg.Depth, BlockSize in granules, BlockCount; then the size of
+    // _HEAP_USERDATA_HEADER.
+    let (user_blocks, depth, block_size, block_count, first) = match width {
+        PointerWidth::Four => (0x04, 0x08, 0x10, 0x14, 0x10),
+        PointerWidth::Eight => (0x08, 0x10, 0x18, 0x1C, 0x20),
+    };
+    let subsegment = memory.pointer(userdata, width)?;
+    let word = |offset: u64| memory.u16(subsegment.checked_add(offset)?).map(u64::from);
+    let back = memory.pointer(subsegment.checked_add(user_blocks)?, width)?;
+    let stride = word(block_size)?.checked_mul(granule)?;
+    let count = word(block_count)?;
+    if back != userdata || stride <= granule || count == 0 || count > MAX_SMALL_BLOCKS {
+        return None;
+    }
+    let start = |index: u64| userdata.checked_add(first)?.checked_add(index.checked_mul(stride)?);
+    let mut free = 0;
+    let mut found = None;
+    for index in 0..count {
+        let header = start(index)?;
+        let unused = memory.u8(header.checked_add(granule)?.checked_sub(1)?)?;
+        if unused & FRONT_END == 0 {
+            return None;
+        }
+        let state = if unused == FRONT_END { BlockState::Free } else { BlockState::Busy };
+        free = u64::from(state == BlockState::Free).checked_add(free)?;
+        let (start, size) = (header.checked_add(granule)?, stride.checked_sub(granule)?);
+        let block = HeapBlock { start, size, state, page_heap: false };
+        found = found.or_else(|| block.contains(address).then_some(block));
+    }
+    found.filter(|_| word(depth) == Some(free))
 }
 
 /// The segment that an address is in.

@@ -76,13 +76,43 @@ fn page_heap_stamps_tell_free_from_busy() {
     }
 }
 
+#[test]
+fn a_small_block_is_told_free_from_busy() {
+    let (base, subsegment) = (0x50_0000, 0x50_0200u64);
+    let small = |unused: [u8; 4], depth: u16| {
+        let mut bytes = heap(base, &[(4, 1), (0x12, 1)], KEY);
+        // The second block: a header of 0x20 bytes, then four small blocks of 0x30 bytes each.
+        bytes[0x1050..0x1058].copy_from_slice(&subsegment.to_le_bytes());
+        bytes[0x1068..0x106C].copy_from_slice(&USERDATA_SIGNATURE.to_le_bytes());
+        bytes[0x208..0x210].copy_from_slice(&(base + 0x1050).to_le_bytes());
+        bytes[0x210..0x212].copy_from_slice(&depth.to_le_bytes());
+        bytes[0x218] = 3;
+        bytes[0x21C] = 4;
+        for (index, unused) in unused.into_iter().enumerate() {
+            bytes[0x1070 + index * 0x30 + 15] = unused;
+        }
+        let file = Synth::new(Cpu::Amd64).memory(base, bytes).build();
+        let dump = Dump::parse(&file).unwrap();
+        let states = [0x1088, 0x10B8, 0x10E8].map(|at| block_at(&dump, base + at).unwrap().state);
+        assert_eq!(block_at(&dump, base + 0x1010).unwrap().state, Busy);
+        states
+    };
+    use BlockState::{Busy, Free, FrontEnd};
+    assert_eq!(small([0x88, 0x80, 0x8F, 0x80], 2), [Busy, Free, Busy]);
+    assert_eq!(small([0x88, 0x80, 0x8F, 0x80], 3), [FrontEnd; 3], "Depth counts another number");
+    assert_eq!(small([0x88, 0x80, 0x0F, 0x80], 2), [FrontEnd; 3], "no block of the front end");
+}
+
 /// All heaps of both sides of a WoW64 process, and their free blocks: each is linked from both its neighbours.
 #[test]
 fn walks_the_heaps_of_windows_7() {
     let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let name = "shared/dumps/llvm-lldb/fizzbuzz_wow64.dmp";
     let mut places = package.ancestors().map(|at| at.join(name));
-    let Some(path) = places.find(|path| path.is_file()) else { return };
+    let Some(path) = places.find(|path| path.is_file()) else {
+        println!("skipped: {name} is not on this machine");
+        return;
+    };
     let file = std::fs::read(path).unwrap();
     let dump = Dump::parse(&file).unwrap();
     let memory = &dump.memory;
@@ -103,4 +133,35 @@ fn walks_the_heaps_of_windows_7() {
     assert_eq!(counts(PointerWidth::Four, 0x46_0000), (11, 2, 0));
     let block = block_at(&dump, 0x50_0A98).unwrap();
     assert_eq!(block.state, BlockState::Busy);
+}
+
+/// The 32-bit process heap of the same dump: five blocks that the front end has cut, each with as many free small
+/// blocks as its subsegment says.
+#[test]
+fn small_blocks_of_windows_7_add_up() {
+    let package = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let name = "shared/dumps/llvm-lldb/fizzbuzz_wow64.dmp";
+    let mut places = package.ancestors().map(|at| at.join(name));
+    let Some(path) = places.find(|path| path.is_file()) else {
+        println!("skipped: {name} is not on this machine");
+        return;
+    };
+    let file = std::fs::read(path).unwrap();
+    let dump = Dump::parse(&file).unwrap();
+    let width = PointerWidth::Four;
+    let state = |userdata, address| {
+        front_end_block(&dump.memory, width, userdata, address).map(|block| block.state)
+    };
+    let cut: Vec<_> = walk(&dump.memory, width, 0x70_0000)
+        .filter(|block| block.state == BlockState::FrontEnd)
+        .map(|block| block.start)
+        .collect();
+    assert_eq!(cut.len(), 5);
+    // Of 63 blocks of 0x20 bytes only the first is in use; of 50 blocks of 0x28 bytes all are.
+    assert_eq!(state(0x71_29B8, 0x71_29D8), Some(BlockState::Busy));
+    assert_eq!(state(0x71_29B8, 0x71_29F8), Some(BlockState::Free));
+    assert_eq!(state(0x70_CE60, 0x70_CE80), Some(BlockState::Busy));
+    for userdata in cut {
+        assert!(state(userdata, userdata + 0x20).is_some(), "{userdata:#x}");
+    }
 }

@@ -302,7 +302,7 @@ pub const ROWS: &[EvidenceRow] = &[
         handling: "headers that prove themselves by checksum and chain, page heap's stamps, links that lead back",
         test: "the_state_of_the_heap_block_is_said",
         findings: &[FindingId::HeapBlockFree, FindingId::HeapBlockBusy, FindingId::ListLinksInside],
-        remark: "Blocks of the front end (LFH), of the segment heap and of other allocators: undecidable, their headers are not documented by anything that proves itself.",
+        remark: "Small blocks of the front end since Windows 8, of the segment heap and of other allocators: undecidable, their headers hold nothing that proves itself.",
     },
     EvidenceRow {
         row: "26",

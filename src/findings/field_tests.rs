@@ -4,6 +4,7 @@ use super::tests::{PAGE, SECTION, STACK, World, put};
 use super::*;
 use crate::dump::Cpu;
 use crate::dump::synth::{Synth, SynthHandle, SynthThread, context};
+use crate::image::fixtures::PeBuilder;
 
 fn with_slot(synth: Synth, type_name: &str, granted_access: u32) -> Synth {
     let handle = |value, type_name, granted_access| SynthHandle {
@@ -17,7 +18,8 @@ fn with_slot(synth: Synth, type_name: &str, granted_access: u32) -> Synth {
 
 #[test]
 fn what_stands_in_the_slot_is_told_apart() {
-    let cases: [(fn(Synth) -> Synth, FindingId); 4] = [
+    type Slot = (fn(Synth) -> Synth, FindingId);
+    let cases: [Slot; 4] = [
         (|synth| with_slot(synth, "Event", 0x10_0003), FindingId::SlotHoldsSectionEvent),
         (|synth| with_slot(synth, "Event", 0x1F_0003), FindingId::SlotHoldsForeignEvent),
         (|synth| with_slot(synth, "File", 0x12_0089), FindingId::SlotHoldsWritersFile),
@@ -131,4 +133,26 @@ fn the_platform_is_said() {
     assert!(has(&found, FindingId::RunsUnderWine));
     assert!(!has(&found, FindingId::EventsImpossible), "Wine has events");
     assert!(!has(&found, FindingId::NoWaiterByAddress), "and no such table");
+}
+
+/// A return address behind a call to DeleteCriticalSection, left on a stack.
+#[test]
+fn what_a_delete_left_on_a_stack_is_seen() {
+    let mut world = World::new();
+    world.section(SECTION, (0, 0, 0, 0, 0, 0));
+    world.more = |synth| {
+        let mut image = PeBuilder::x64();
+        image.exports(&[(0x1100, "RtlDeleteCriticalSection")]);
+        // call +0xFB: from 0x1005 to 0x1100.
+        image.put(0x1000, &[0xE8, 0xFB, 0, 0, 0]);
+        let size = u32::try_from(PeBuilder::SIZE).unwrap();
+        synth
+            .module(PeBuilder::BASE, size, "ntdll.dll", [10, 0, 19041, 1])
+            .memory(PeBuilder::BASE, image.bytes())
+    };
+    assert!(!world.has(FindingId::DeleteResidue));
+    put(&mut world.stack, 0x40, PeBuilder::BASE + 0x1005);
+    assert!(world.has(FindingId::DeleteResidue));
+    put(&mut world.stack, 0x40, PeBuilder::BASE + 0x1006);
+    assert!(!world.has(FindingId::DeleteResidue), "no call ends there");
 }

@@ -2,7 +2,7 @@
 //! of modules whose events are gone too.
 
 use super::{Case, Finding, FindingId, has};
-use crate::critsec::debug_info::DebugInfoState;
+use crate::critsec::debug_info::{DebugInfoState, is_possible_pointer};
 use crate::critsec::handle::{is_plausible, reach_of_table};
 use crate::critsec::layout::Layout;
 use crate::critsec::lock_count::{self, is_after_signal};
@@ -15,6 +15,10 @@ const REACH: u64 = 0x400;
 const BUDGET: usize = 4 << 20;
 /// Most sections whose events are gone that are counted.
 const MAX_LOST: usize = 256;
+/// Most places looked at closely.
+const MAX_TRIED: usize = 8192;
+/// What is said when one of the three is reached.
+const BOUND: &str = "the search of modules' data for sections (4 MiB, 8192 places, 256 sections)";
 
 /// Which part of a section is damaged, while the others are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,13 +108,14 @@ pub(super) fn static_sections_without_events(case: Case<'_, '_>, table: &HandleT
     let reach = reach_of_table(table);
     let mut left = BUDGET;
     let mut lost = Vec::new();
+    let mut tried = 0usize;
     for module in case.scene.images.modules() {
         let Ok(image) = module.image() else { continue };
         for part in image.sections.iter().filter(|part| part.is_writable()) {
             let Some(start) = image.address(part.virtual_address) else { continue };
             let size = usize::try_from(part.virtual_size).unwrap_or(0).min(left);
             if left == 0 || lost.len() >= MAX_LOST {
-                case.scene.flows.cut("the search of modules' data for sections (4 MiB)");
+                case.scene.flows.cut(BOUND);
                 return lost;
             }
             let bytes = case.scene.dump.memory.read_up_to(start, size);
@@ -121,6 +126,17 @@ pub(super) fn static_sections_without_events(case: Case<'_, '_>, table: &HandleT
                     && value <= reach
                     && table.get(value).is_none();
                 let Some(address) = at.checked_sub(offset).filter(|_| is_gone) else { continue };
+                let record = case.scene.dump.memory.pointer(address, width);
+                if !record.is_some_and(|record| {
+                    record == width.all_ones() || is_possible_pointer(record, width)
+                }) {
+                    continue;
+                }
+                tried = tried.saturating_add(1);
+                if tried > MAX_TRIED {
+                    case.scene.flows.cut(BOUND);
+                    return lost;
+                }
                 if address != section.address
                     && search::genuine(case.scene.dump, address, section.encoding).is_some()
                 {

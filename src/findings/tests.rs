@@ -73,6 +73,11 @@ impl World {
     }
 
     pub(super) fn found(&self) -> Vec<Finding> {
+        self.found_with_cuts().0
+    }
+
+    /// The findings, and the searches that ended at their bounds.
+    fn found_with_cuts(&self) -> (Vec<Finding>, Vec<&'static str>) {
         let (major, minor, build) = self.version;
         let registers = context(Cpu::Amd64, &[("rsp", STACK)]);
         let faulting = SynthThread { id: 7, teb: 0x7E_0000, ..SynthThread::default() };
@@ -96,7 +101,8 @@ impl World {
         let dump = Dump::parse(&file).unwrap();
         let modules = dump.modules.iter().map(|module| (module.base, module.size));
         let images = Images::new(&dump.memory, modules);
-        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let flows = FlowCache::default();
+        let scene = Scene { dump: &dump, images: &images, flows: &flows };
         let candidate = locate::judge(scene, self.encoding, SECTION, Vec::new());
         let waits = Waits::read(scene);
         let located = Located { candidate, argument: None, others: 0, waits };
@@ -116,7 +122,7 @@ impl World {
         let section = CriticalSection::read(&dump, SECTION, self.encoding);
         let stored = section.raw.map(|raw| raw.lock_semaphore).filter(|value| *value != 0);
         let value = self.passed.or(stored);
-        collect(Case {
+        let findings = collect(Case {
             scene,
             crash: &crash,
             lock: &lock,
@@ -124,7 +130,8 @@ impl World {
             handle: value.map(|value| (value, handle::check(&dump, value))),
             others: &[],
             platform: Platform::of(scene),
-        })
+        });
+        (findings, flows.cuts())
     }
 
     pub(super) fn has(&self, id: FindingId) -> bool {
@@ -306,11 +313,11 @@ fn module_with_section(synth: Synth, handle: u64) -> Synth {
     image[0x86] = 1;
     image[0x94] = 240;
     image[0x98..0x9A].copy_from_slice(&0x20Bu16.to_le_bytes());
-    image[0xD0..0xD4].copy_from_slice(&0x2000u32.to_le_bytes());
+    image[0xD0..0xD4].copy_from_slice(&0x20_3000u32.to_le_bytes());
     image[0x104] = 16;
     let header = 0x98 + 240;
     image[header..header + 5].copy_from_slice(b".data");
-    for (offset, value) in [(8, 0x1000u32), (12, 0x1000), (36, 0xC000_0040)] {
+    for (offset, value) in [(8, 0x20_2000u32), (12, 0x1000), (36, 0xC000_0040)] {
         image[header + offset..header + offset + 4].copy_from_slice(&value.to_le_bytes());
     }
     put(&mut image, 0x1100, u64::MAX);
@@ -323,7 +330,7 @@ fn module_with_section(synth: Synth, handle: u64) -> Synth {
         ..SynthHandle::default()
     };
     synth
-        .module(0x6000_0000, 0x2000, "app.exe", [1, 0, 0, 0])
+        .module(0x6000_0000, 0x20_3000, "app.exe", [1, 0, 0, 0])
         .memory(0x6000_0000, image)
         .handle(&event(0x40))
         .handle(&event(0x44))
@@ -340,6 +347,28 @@ fn static_sections_without_their_events_are_found() {
     assert!(lost.statement.contains("the first at 0x60001100"), "{lost:?}");
     world.more = |synth| module_with_section(synth, 0x44);
     assert!(!world.has(FindingId::OtherSectionsLostHandles), "its event is open");
+}
+
+/// Data in which every word could begin a section without an event, in a process of many threads.
+#[test]
+fn a_search_that_ends_at_its_bound_says_so() {
+    let mut world = World::new();
+    put(&mut world.peb, 0x2C8, 0x40_0000);
+    world.more = |synth| {
+        let words = [u64::MAX, 0x1A4];
+        let data: Vec<u8> =
+            (0..0x4_0000).flat_map(|index| words[index % 2].to_le_bytes()).collect();
+        let image = module_with_section(synth, 0x44);
+        let threads = 10_000..12_000;
+        threads.fold(image.memory(0x6000_2000, data), |synth, id| {
+            synth.thread(&SynthThread { id, ..SynthThread::default() })
+        })
+    };
+    let (_, cuts) = world.found_with_cuts();
+    assert!(cuts.iter().any(|cut| cut.contains("512 threads")), "{cuts:?}");
+    assert!(cuts.iter().any(|cut| cut.contains("8192 places")), "{cuts:?}");
+    world.more = |synth| module_with_section(synth, 0x44);
+    assert!(world.found_with_cuts().1.is_empty());
 }
 
 #[test]

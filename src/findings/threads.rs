@@ -29,7 +29,8 @@ pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Held> {
     located.waits.at(section.address, section.width).collect()
 }
 
-/// The pointer-sized words of memory from `start` on, with their addresses.
+/// The pointer-sized words of memory from `start` on, with their addresses; where the dump has none (most hold nothing
+/// below a stack pointer), they are left out.
 fn words<'c>(
     case: Case<'c, '_>,
     start: u64,
@@ -38,7 +39,7 @@ fn words<'c>(
     let memory = &case.scene.dump.memory;
     let width = case.scene.dump.system.pointer_width;
     let step = width.bytes();
-    (0..bytes.checked_div(step).unwrap_or(0)).map_while(move |index| {
+    (0..bytes.checked_div(step).unwrap_or(0)).filter_map(move |index| {
         let address = start.checked_add(index.checked_mul(step)?)?;
         Some((address, memory.pointer(address, width)?))
     })

@@ -6,16 +6,16 @@ use crate::dump::memory::{AddressSpace, MemorySource, Region};
 use minidump::{Minidump, MinidumpMemory64List, MinidumpModuleList, MinidumpThreadList, Module};
 
 /// A 64 KiB image with `.text` at 0x1000 and `.rdata` at 0x3000.
-pub(super) struct PeBuilder {
+pub(crate) struct PeBuilder {
     bytes: Vec<u8>,
     directories_at: usize,
 }
 
 impl PeBuilder {
-    pub(super) const BASE: u64 = 0x1_4000_0000;
-    pub(super) const SIZE: u64 = 0x10000;
+    pub(crate) const BASE: u64 = 0x1_4000_0000;
+    pub(crate) const SIZE: u64 = 0x10000;
 
-    pub(super) fn x64() -> Self {
+    pub(crate) fn x64() -> Self {
         Self::new(0x8664, 0x20B, 240, 108)
     }
 
@@ -48,7 +48,7 @@ impl PeBuilder {
         self.put_u32(at + 36, characteristics);
     }
 
-    pub(super) fn put(&mut self, rva: usize, bytes: &[u8]) {
+    pub(crate) fn put(&mut self, rva: usize, bytes: &[u8]) {
         self.bytes[rva..rva + bytes.len()].copy_from_slice(bytes);
     }
 
@@ -74,7 +74,7 @@ impl PeBuilder {
     }
 
     /// Writes an export table at 0x6000 with ordinals from 1; up to 16 names, 15 bytes each.
-    pub(super) fn exports(&mut self, functions: &[(u32, &str)]) {
+    pub(crate) fn exports(&mut self, functions: &[(u32, &str)]) {
         self.directory(DirectoryKind::Export, 0x6000, 0x100);
         let count = u32::try_from(functions.len()).unwrap();
         let fields = [(16, 1), (20, count), (24, count), (28, 0x6040), (32, 0x6080), (36, 0x60C0)];
@@ -102,7 +102,7 @@ impl PeBuilder {
         self.put(0x58C2, name.as_bytes());
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.clone()
     }
 
