@@ -299,4 +299,6 @@ fn wow64_without_registers_stays_open() {
     assert!(report.critical_section.is_none() && top(&report).1 < 0.9, "{:?}", top(&report));
     let told = |warning: &String| warning.contains("raised in the 32-bit ntdll.dll");
     assert!(report.warnings.iter().any(told), "{:?}", report.warnings);
+    let missing: Vec<_> = report.missing.iter().map(|missing| missing.what.as_str()).collect();
+    assert!(missing.contains(&"the 32-bit registers of the exception"), "{missing:?}");
 }
