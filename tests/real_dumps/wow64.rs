@@ -1,12 +1,17 @@
 //! fizzbuzz_wow64.dmp, a WoW64 process of Windows 7 by a 64-bit writer, and crashes grafted into its form.
 
 use super::support;
+use csdump::crash;
+use csdump::crash::frame::Trust;
+use csdump::crash::stack::Scene;
 use csdump::critsec::debug_info::walk_list;
 use csdump::critsec::layout::RawCriticalSection;
 use csdump::dump::memory::AddressSpace;
 use csdump::dump::synth::{Synth, SynthHandle, SynthThread, context};
 use csdump::dump::wow64::ContextSource;
-use csdump::dump::{Cpu, Dump, MemorySource, PointerWidth, Region};
+use csdump::dump::{Cpu, Dump, MemorySource, PointerWidth, Region, stream_type};
+use csdump::image::flow::FlowCache;
+use csdump::image::images::Images;
 use csdump::report::build::Origin;
 use csdump::report::model::{Outcome, Report};
 use minidump::MinidumpRawContext;
@@ -257,4 +262,79 @@ fn without_the_registers_it_stays_open() {
     assert!(top(&report).1 < 0.9, "{:?}", top(&report));
     assert!(report.critical_section.is_none());
     assert!(report.warnings.iter().any(|warning| warning.contains("32-bit ntdll.dll")));
+}
+
+/// From the CPU area the 32-bit stack is walked to its end, through 32-bit modules only: the program has crashed, and its
+/// unhandled-exception filter waits for the error reporting.
+#[test]
+fn the_32_bit_stack_is_walked() {
+    let Some(file) = bytes(FIZZBUZZ) else { return };
+    let side = Dump::parse(&file).unwrap().x86_side().unwrap();
+    let images =
+        Images::new(&side.memory, side.modules.iter().map(|module| (module.base, module.size)));
+    let flows = FlowCache::default();
+    let scene = Scene { dump: &side, images: &images, flows: &flows };
+    let frames = crash::thread_stack(scene, &side.threads[0]);
+    let names: Vec<_> = frames
+        .iter()
+        .map(|frame| frame.function.as_ref().map_or("?", |function| function.name.as_str()))
+        .collect();
+    let expected = [
+        "NtWaitForMultipleObjects",
+        "WaitForMultipleObjectsEx",
+        "WaitForMultipleObjectsEx",
+        "WaitForMultipleObjects",
+    ];
+    assert_eq!(names.get(..4), Some(&expected[..]));
+    let last = frames.last().unwrap();
+    assert_eq!(last.module, Some(0x77cc_0000), "the thread began in the 32-bit ntdll");
+    assert!(frames.iter().all(|frame| frame.trust != Trust::Scan), "{frames:?}");
+    let all = crash::all_stacks(scene).unwrap();
+    assert_eq!(
+        all.iter().map(|(id, frames)| (*id, frames.len())).collect::<Vec<_>>(),
+        [(13456, 10)]
+    );
+}
+
+/// The writer was given no exception, but the 32-bit dispatcher's record (0x37f904) and CONTEXT (0x37f954) are on the stack.
+/// With that record in an exception stream, and the thread's 64-bit context, the registers are found there.
+#[test]
+fn a_dispatched_exception_is_found_on_the_stack() {
+    const RECORD: u64 = 0x37_f904;
+    const RAISED_AT: u32 = 0xe3_115a;
+    let Some(mut file) = bytes(FIZZBUZZ) else { return };
+    let dump = Dump::parse(&file).unwrap();
+    let word = |offset| dump.memory.u32(RECORD + offset).unwrap();
+    assert_eq!(
+        (word(0), word(12), word(80), word(80 + 0xB8)),
+        (0xC000_0005, RAISED_AT, 0x1_007f, RAISED_AT)
+    );
+    let unused = dump.directory.iter().position(|entry| entry.stream_type == 0).unwrap();
+    let threads = dump.stream(stream_type::THREAD_LIST).unwrap();
+    let context = &threads.bytes[4 + 40..4 + 48];
+    let mut stream = vec![0; 168];
+    put(&mut stream, 0, &dump.threads[0].id.to_le_bytes());
+    put(&mut stream, 8, &word(0).to_le_bytes());
+    put(&mut stream, 24, &RAISED_AT.to_le_bytes());
+    put(&mut stream, 32, &[2]);
+    put(&mut stream, 160, context);
+    let entry = [6, 168, u32::try_from(file.len()).unwrap()].map(u32::to_le_bytes).concat();
+    let directory = u32::from_le_bytes(file[12..16].try_into().unwrap()) as usize;
+    put(&mut file, directory + unused * 12, &entry);
+    file.extend(stream);
+
+    let dump = Dump::parse(&file).unwrap();
+    let side = dump.side_of_exception().expect("raised in 32-bit code");
+    assert_eq!(side.wow64_context, Some(ContextSource::Stack));
+    let report = csdump::analyze(&dump, &Origin::default());
+    assert_eq!(report.outcome, Outcome::NotApplicable);
+    assert_eq!((report.dump.cpu.as_str(), report.dump.wow64), ("x86", true));
+    let crash = report.crash.as_ref().unwrap();
+    let first = crash.frames.first().unwrap();
+    assert_eq!(
+        (first.module.as_deref(), first.module_offset.as_deref()),
+        (Some("fizzbuzz.exe"), Some("0x115a"))
+    );
+    assert_eq!(crash.frames.last().unwrap().module.as_deref(), Some("ntdll.dll"));
+    assert!(!report.warnings.iter().any(|warning| warning.contains("64-bit side")));
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 const CODE_32: u32 = 0x23;
 /// TlsSlots[1] in the 64-bit TEB: address of the CPU area. TlsSlots begins at +0x1480 (critical-sections.md 6.1).
 const CPU_AREA_SLOT: u64 = 0x1488;
-/// Offset in bytes of the 32-bit CONTEXT in the CPU area (Microsoft's page on WOW64_CONTEXT; fizzbuzz_wow64.dmp).
+/// Offset in bytes of the 32-bit CONTEXT in the CPU area (Microsoft's page on WOW64_CONTEXT, Vista to 8.1; fizzbuzz_wow64.dmp).
+/// Later versions were not seen: what stands there is validated in any case.
 const CONTEXT_IN_CPU_AREA: u64 = 4;
 /// Offset of Eip in the x86 CONTEXT (winnt.h).
 const EIP: u64 = 0xB8;
@@ -78,7 +79,8 @@ impl Control {
 /// - situation: a 64-bit writer has the registers of the 64-bit side, which are those of 32-bit code only when the thread
 ///   was in it; an exception that software raised is reported from 64-bit code.
 /// - example: an access violation with cs 0x23 in the x64 context; STATUS_INVALID_HANDLE whose address lies in the 32-bit
-///   ntdll and whose context is in wow64cpu.dll.
+///   ntdll and whose context is in wow64cpu.dll; fizzbuzz_wow64.dmp: the record at 0x37f904 on the 32-bit stack, its CONTEXT
+///   behind it at 0x37f954, both addresses before it.
 /// - handling: the exception stream when it shows 32-bit code; else, for an address in a 32-bit module, the CPU area and then
 ///   the contexts on the 32-bit stack, of which only one with the exception's own address counts: an older one in the CPU
 ///   area is of the last system call. None of these: not raised in 32-bit code, or not in the dump.

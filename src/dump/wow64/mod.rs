@@ -138,8 +138,9 @@ fn tebs(dump: &Dump<'_>) -> BTreeMap<u32, Teb> {
 /// The 32-bit TEB of a thread.
 ///
 /// - situation: a WoW64 thread has two TEBs, and the thread record names the 64-bit one.
-/// - example: Windows 7, fizzbuzz_wow64.dmp: TEB64 0x7efdb000, its ExceptionList (+0) and +0x2000 both say 0x7efdd000; Windows
-///   10 also has the distance in WowTebOffset (+0x180C; Geoff Chappell's page on the TEB; not seen in a dump).
+/// - example: Windows 7, fizzbuzz_wow64.dmp: TEB64 0x7efdb000, its first field (Microsoft's "Thread Environment Block (Debugging
+///   Notes)", Vista to 8.1) and +0x2000 both say 0x7efdd000; Windows 10 has the distance in WowTebOffset (+0x180C by public
+///   type information; not seen in a dump).
 /// - handling: each of the three is tried; the Self pointer at +0x18 and the thread's id at +0x24 must confirm it.
 /// - test: `a_teb32_is_confirmed` (dump::wow64).
 fn teb32(memory: &AddressSpace<'_>, thread: &Thread) -> Option<Teb> {
