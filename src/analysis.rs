@@ -67,6 +67,8 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
 /// carry the verdict. Empty when no lock call failed.
 #[must_use]
 pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
+    let x86_side = dump.side_of_exception();
+    let dump = x86_side.as_ref().unwrap_or(dump);
     let images =
         Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
     let flows = FlowCache::default();
