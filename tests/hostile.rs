@@ -23,6 +23,8 @@ mod layouts;
 mod mutations;
 #[path = "hostile/structures.rs"]
 mod structures;
+#[path = "hostile/wow64.rs"]
+mod wow64;
 
 use csdump::dump::{Dump, DumpFile, Limits};
 use csdump::report::build::Origin;

@@ -141,6 +141,9 @@ fn lock_failure(
     exception: &EffectiveException,
     encoding: LockCountEncoding,
 ) -> Option<LockFailure> {
+    if let Some(lock) = wow64_ntdll(scene.dump, exception) {
+        return Some(lock);
+    }
     match operation::read_frames(
         frames,
         |frame| is_ntdll(scene.dump, frame.module),
@@ -150,6 +153,26 @@ fn lock_failure(
         Reading::Other(index) => heap_lock(scene, frames, exception, encoding, index),
         Reading::Unnamed => unnamed::read(scene, frames, exception, encoding),
     }
+}
+
+/// A WoW64 process whose 32-bit registers are not in the dump: what is walked then is the 64-bit side's stack.
+///
+/// - situation: a handle status raised in the 32-bit ntdll, of which the dump has the record and no registers.
+/// - example: a small dump by a 64-bit writer that lacks the CPU areas.
+/// - handling: it may be a failed signal: a lock failure without operation and section, marked as inferred, which stays
+///   inconclusive; nothing is read from the 64-bit stack.
+/// - test: `wow64_without_registers_stays_open` (tests/accuracy).
+fn wow64_ntdll(dump: &Dump<'_>, exception: &EffectiveException) -> Option<LockFailure> {
+    let code = exception.record.code;
+    let raised = operation::is_handle_status(code).then(|| dump.x86_module_of_exception());
+    raised.flatten().filter(|module| module.is_named("ntdll.dll"))?;
+    Some(LockFailure {
+        operation: None,
+        source: OperationSource::Inferred,
+        failure: Failure::Signal(code),
+        caller: None,
+        located: None,
+    })
 }
 
 /// Heap functions of Windows 10 leave the heap's lock with code of their own: no RtlLeaveCriticalSection frame

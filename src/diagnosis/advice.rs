@@ -23,6 +23,8 @@ pub const CAPTURE_ALL: &str = "procdump -ma -e 1 -f C0000008 PROGRAM, or WER Loc
 
 const CAPTURE_HANDLES: &str = "MiniDumpWithHandleData (0x4): procdump -ma or -mm, WER LocalDumps with DumpType=2; .dump /mh in WinDbg";
 
+const CAPTURE_32_BIT: &str = "a 32-bit writer: procdump -ma without -64, WER; a 64-bit writer with all memory, taken at the exception";
+
 /// What is missing that would have helped.
 #[must_use]
 pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
@@ -31,7 +33,13 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         case.lock.failure,
         Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)
     );
-    if case.lock.source == OperationSource::Inferred {
+    if case.scene.dump.x86_module_of_exception().is_some() {
+        missing.push(Missing {
+            what: "the 32-bit registers of the exception",
+            consequence: "only the 64-bit side of the 32-bit process is seen: the failing call is not on it",
+            capture_with: CAPTURE_32_BIT,
+        });
+    } else if case.lock.source == OperationSource::Inferred {
         missing.push(Missing {
             what: "ntdll's code and export table",
             consequence: "the failing function is inferred, not named",

@@ -132,7 +132,10 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
         && ranked
             .first()
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
-    refused || no_events || case.lock.failure == Failure::OtherAccess || dump.system.wow64
+    refused
+        || no_events
+        || case.lock.failure == Failure::OtherAccess
+        || dump.system.is_wow64_from_64_bit()
 }
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under

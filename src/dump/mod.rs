@@ -26,6 +26,7 @@ pub mod teb;
 pub mod text;
 pub mod threads;
 pub mod unloaded;
+pub mod wow64;
 
 use minidump::{Minidump, MinidumpContext};
 
@@ -75,6 +76,8 @@ pub struct Dump<'a> {
     pub exited_threads: Vec<u32>,
     /// The exception, when there was one.
     pub exception: Option<ExceptionStream>,
+    /// Where the exception's registers were found, in the 32-bit side of a WoW64 process.
+    pub wow64_context: Option<wow64::ContextSource>,
     /// The open handles; `None` without a usable handle stream.
     pub handles: Option<HandleTable>,
     /// The regions of the address space, sorted by address; `None` without that stream.
@@ -144,6 +147,7 @@ impl<'a> Dump<'a> {
             threads,
             exited_threads,
             exception,
+            wow64_context: None,
             warnings: warnings.finish(),
             streams,
             contexts,

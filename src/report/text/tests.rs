@@ -41,6 +41,17 @@ fn the_first_screen_holds_failure_cause_and_reason() {
 }
 
 #[test]
+fn the_side_of_a_wow64_process_is_named() {
+    let page = |cpu: &str| {
+        let mut report = fixture::diagnosed();
+        (report.dump.cpu, report.dump.wow64) = (cpu.into(), true);
+        plain(&report)
+    };
+    assert!(page("x86").contains("x86 on 64-bit Windows,"));
+    assert!(page("x64").contains("x64 side of a 32-bit process,"));
+}
+
+#[test]
 fn a_dump_without_exception_says_so() {
     let mut report = fixture::not_applicable();
     report.crash = None;

@@ -99,7 +99,11 @@ pub(super) fn process(process: &ProcessInfo) -> String {
 
 /// Processor and Windows version.
 pub(super) fn system(dump: &DumpInfo) -> String {
-    let cpu = if dump.wow64 { format!("{} on 64-bit Windows", dump.cpu) } else { dump.cpu.clone() };
+    let cpu = match (dump.wow64, dump.cpu.as_str()) {
+        (true, "x86") => "x86 on 64-bit Windows".to_owned(),
+        (true, cpu) => format!("{cpu} side of a 32-bit process"),
+        (false, cpu) => cpu.to_owned(),
+    };
     let Some(os) = &dump.os else { return cpu };
     let pack = os.service_pack.as_deref().map(|pack| format!(" {}", escape::name(pack)));
     format!("{cpu}, Windows {} build {}{}", os.version, os.build, pack.unwrap_or_default())
