@@ -34,6 +34,8 @@ const PARTS: &[FindingId] = &[
     FindingId::OnlyHandleDamaged,
     FindingId::MoreWaitersThanThreads,
     FindingId::WaitersMissing,
+    FindingId::NoWaiterByAddress,
+    FindingId::OwnerUnknown,
 ];
 
 /// A section that is a fill pattern is one fact, not one for each field.

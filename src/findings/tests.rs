@@ -405,6 +405,19 @@ fn a_fill_pattern_is_one_fact() {
     }
 }
 
+/// The owner of a section that is a pattern is the pattern too: no second fact.
+#[test]
+fn the_owner_in_a_pattern_is_no_fact_of_its_own() {
+    let mut world = World::new();
+    world.failure = Failure::DebugInfoAccess;
+    let word = u64::from_le_bytes([0x5A; 8]);
+    world.section(SECTION, (word, 0x5A5A_5A5A, 0x5A5A_5A5A, word, word, word));
+    let found = world.found();
+    assert!(has(&found, FindingId::FreePattern) && !has(&found, FindingId::OwnerUnknown));
+    world.section(SECTION, (u64::MAX, -6, 1, word, word, 0));
+    assert!(world.has(FindingId::OwnerUnknown));
+}
+
 #[test]
 fn a_spin_count_is_judged_by_the_version() {
     let mut world = World::new();
