@@ -109,6 +109,12 @@ fn wine(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether this Windows stores handles in sections (critical-sections.md 9, row 1).
+///
+/// - situation: since Windows 10 waiters are parked by address.
+/// - example: LockSemaphore 0x1F0 on 10.0.19041, AppCompatFlags 0.
+/// - handling: see [`event_mode`]; only where LockSemaphore is neither 0 nor -1.
+/// - test: `whether_events_are_possible_is_said`.
 fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some((value, state)) = case.handle else { return };
     if matches!(state, HandleState::None | HandleState::WaitOnAddress) {
@@ -133,6 +139,12 @@ fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     ));
 }
 
+/// Whether the kernel raised the exception (critical-sections.md 4.1, and 9 row 34).
+///
+/// - situation: with strict handle checks the kernel raises at the bad reference.
+/// - example: frame 0 is KiRaiseUserExceptionDispatcher.
+/// - handling: by the innermost frame's name; no weight, as it says nothing of the cause.
+/// - test: `the_platform_is_said`.
 fn raised_by_kernel(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let first = case.crash.frames.first().and_then(|frame| frame.function.as_ref());
     if first.is_some_and(|function| function.name == "KiRaiseUserExceptionDispatcher") {

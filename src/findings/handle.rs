@@ -41,6 +41,12 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What the value looks like (critical-sections.md 9, rows 2 and 6).
+///
+/// - situation: a closed handle was one that the kernel handed out; a stray write leaves anything.
+/// - example: 0x1F0 with open handles up to 0x2A0; 0x736F746E, which is text.
+/// - handling: no multiple of 4, too large or an address cannot be a handle; others are compared with the open ones' range.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn value_findings(
     case: Case<'_, '_>,
     value: u64,
@@ -93,6 +99,12 @@ fn why_implausible(value: u64) -> &'static str {
     }
 }
 
+/// What stands in the slot (critical-sections.md 9, rows 28 to 30).
+///
+/// - situation: a slot that was closed is handed out again.
+/// - example: an event with access 0x1F0003 where ntdll asks for 0x100003.
+/// - handling: type, name and access in the handle stream.
+/// - test: `what_stands_in_the_slot_is_told_apart`.
 fn slot_findings(
     case: Case<'_, '_>,
     value: u64,
@@ -236,6 +248,12 @@ fn real_event(
     unclaimed.iter().map(|handle| handle.value).collect()
 }
 
+/// Other sections whose events are not open either (critical-sections.md 9, row 32).
+///
+/// - situation: one bug that closes strangers' handles hits several sections.
+/// - example: a listed section whose LockSemaphore 0x1A4 is not open.
+/// - handling: the process's list, and the data of modules where the handle stream is complete.
+/// - test: `static_sections_without_their_events_are_found`.
 fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Finding>) {
     let own = case.section.map(|section| section.address);
     let mut lost: Vec<u64> = case

@@ -18,6 +18,12 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     list_links(case, section, findings);
 }
 
+/// Whether the heap counts the section's memory as in use (critical-sections.md 9, row 25).
+///
+/// - situation: a section in freed memory often still has its old bytes.
+/// - example: HEAP_ENTRY without the busy bit before the section's object.
+/// - handling: see [`heap::block_at`]; small blocks that do not prove themselves say nothing.
+/// - test: `the_state_of_the_heap_block_is_said`.
 fn block_state(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<Finding>) {
     let (id, word) = match block.state {
         BlockState::Free => (FindingId::HeapBlockFree, "free"),

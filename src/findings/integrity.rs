@@ -38,6 +38,11 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 
 /// A section of zeros has no handle: the one that the call still shows was read before it was zeroed
 /// (critical-sections.md 9, row 8).
+///
+/// - situation: Delete zeroed the section while Leave was about to signal.
+/// - example: zeros, and 0x1F0 as the argument of NtSetEvent on an x86 stack.
+/// - handling: only where the system service's argument still stands on the stack.
+/// - test: `a_handle_passed_by_a_zeroed_section`.
 fn passed_although_zero(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some((value, _)) = case.handle.filter(|(value, _)| *value != 0) else { return };
     findings.push(Finding::new(
@@ -50,6 +55,11 @@ fn passed_although_zero(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// Enter on a zero-filled section creates an event and counts itself before it faults: LockCount -4 (flags
 /// encoding), LockSemaphore a handle or -1, everything else 0 (critical-sections.md 0.1, measured). In the
 /// counting encoding LockCount is 1.
+///
+/// - situation: zeroed storage that nobody initialised, or a deleted section, is entered.
+/// - example: LockCount -4, LockSemaphore 0x40, all else 0.
+/// - handling: every field as that Enter leaves it; which of the two it was is not decided here.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn zero_then_entered(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -69,6 +79,12 @@ fn zero_then_entered(
     untouched && counted && handle
 }
 
+/// What DebugInfo leads to (critical-sections.md 9, rows 13 to 15).
+///
+/// - situation: initialisation makes a record that points back; a copy keeps its original's; Delete wipes it.
+/// - example: DebugInfo leads to a record whose back pointer is this section.
+/// - handling: see [`crate::critsec::debug_info::state`]; a list that has another record for this address is said too.
+/// - test: `a_record_is_put_down_to_its_section`, `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn record(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -137,6 +153,11 @@ fn is_listed(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSec
 }
 
 /// The record names another address: an original that this section is a copy of, or a stranger.
+///
+/// - situation: memcpy or realloc of an object with a section.
+/// - example: the record names an address where a section with the same event stands.
+/// - handling: what stands at the named address must have the same record and the same event or spin count.
+/// - test: `a_record_is_put_down_to_its_section`.
 fn foreign(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -167,6 +188,11 @@ fn foreign(
 
 /// -1 is normal from Windows 8 on; before Vista it does not occur, and on Vista and 7 only when asked for
 /// (critical-sections.md 0.1, 2.4).
+///
+/// - situation: the first wait attaches a record on Windows 10; before Vista every section has one.
+/// - example: LockCount -3 and DebugInfo -1 on Windows 10, without NO_DEBUG_INFO.
+/// - handling: by version, not on Wine; the second only for a failed signal or wait.
+/// - test: `a_record_that_should_be_there_is_missed`.
 fn absent(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -244,6 +270,12 @@ fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSectio
     Damage { head, handle, spin: !spin_count::is_plausible(raw.spin_count) }
 }
 
+/// Which fields are damaged together (critical-sections.md 9, rows 10 and 11).
+///
+/// - situation: an overrun from before hits the first fields, one from behind the last, a stray write one.
+/// - example: DebugInfo and LockCount in order, LockSemaphore and SpinCount 0x5A5A5A5A.
+/// - handling: each part is damaged or in order by what ntdll can leave there.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn shape(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -274,6 +306,12 @@ fn shape(
     findings.push(Finding::new(id, text, field_at(section, 0)));
 }
 
+/// Whether LockCount counts more waiters than there are threads.
+///
+/// - situation: LockCount is no count of anything.
+/// - example: 353703189 waiters in a process of 3 threads.
+/// - handling: decoded for the encoding, against the thread list.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn counts_too_many(
     case: Case<'_, '_>,
     section: &CriticalSection,

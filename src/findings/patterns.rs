@@ -51,6 +51,12 @@ pub(super) fn replace_parts(findings: &mut Vec<Finding>) {
     }
 }
 
+/// The section is a fill pattern (critical-sections.md 8, and 9 row 7).
+///
+/// - situation: allocators fill fresh memory, freed memory and the space between blocks.
+/// - example: ABABABAB in DebugInfo and LockSemaphore.
+/// - handling: two of the three fields that Enter does not write must be one pattern; its meaning is [`fill::meaning`]'s.
+/// - test: `a_fill_pattern_is_one_fact`.
 fn fill_pattern(
     case: Case<'_, '_>,
     section: &CriticalSection,

@@ -73,6 +73,12 @@ fn shutdown_in_progress(dump: &Dump<'_>) -> Option<bool> {
     Some(dump.memory.u8(ldr.checked_add(offset)?)? == 1)
 }
 
+/// Whether a library is being unloaded.
+///
+/// - situation: its static objects, sections among them, are destroyed then.
+/// - example: FreeLibrary under LeaveCriticalSection.
+/// - handling: a function that unloads on the faulting stack, unless the process is ending.
+/// - test: `a_process_that_ends_is_seen`.
 fn unloading(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(index) = frame_of(case, UNLOAD_FUNCTIONS) else { return };
     if has(findings, FindingId::ProcessExiting) {
@@ -86,6 +92,11 @@ fn unloading(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 }
 
 /// A section in a module's data while the process ends: the module's destructors delete it.
+///
+/// - situation: static objects are destroyed in an order that few think of.
+/// - example: exit on the stack, the section at app.exe+0x8040.
+/// - handling: the address lies in a module, and the process is ending.
+/// - test: `a_static_section_at_exit_is_seen` (tests/accuracy).
 fn static_at_exit(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
     let dump = case.scene.dump;
@@ -127,6 +138,11 @@ fn cloned(teb: &Teb, findings: &mut Vec<Finding>) {
 const ERROR_INVALID_HANDLE: u32 = 6;
 
 /// The raise itself leaves both values alone (critical-sections.md 6.1): they are an earlier call's.
+///
+/// - situation: code that misuses handles runs in this thread.
+/// - example: LastErrorValue 6.
+/// - handling: the faulting thread's TEB; a weak fact.
+/// - test: `what_the_process_says_of_itself`.
 fn last_error(teb: &Teb, findings: &mut Vec<Finding>) {
     let by_error = teb.last_error == Some(ERROR_INVALID_HANDLE);
     if !by_error && teb.last_status != Some(INVALID_HANDLE) {
@@ -147,6 +163,12 @@ const HANDLE_FLAGS: [(u32, &str); 3] = [
     (0x4000_0000, "handle exceptions"),
 ];
 
+/// Whether handles are checked strictly (critical-sections.md 9, row 34).
+///
+/// - situation: a verifier or a global flag makes the kernel raise for bad handles.
+/// - example: NtGlobalFlag 0x40000000.
+/// - handling: the PEB's flags; said without weight.
+/// - test: `what_the_process_says_of_itself`.
 fn handle_checks(dump: &Dump<'_>, findings: &mut Vec<Finding>) {
     let Some(flags) = dump.system.peb.as_ref().and_then(|peb| peb.nt_global_flag) else { return };
     let set: Vec<&str> =

@@ -146,6 +146,11 @@ fn owner(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 
 /// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there
 /// shortly before. Looked for only where the section is zero.
+///
+/// - situation: below a stack pointer lie the remains of earlier calls.
+/// - example: the address behind `call [DeleteCriticalSection]` on the stack of thread 8.
+/// - handling: each word near each stack pointer behind which a call to Delete ends, by the call's target.
+/// - test: `what_a_delete_left_on_a_stack_is_seen`.
 fn delete_residue(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if !has(findings, FindingId::SectionAllZero)
         && !has(findings, FindingId::SectionZeroThenEntered)
