@@ -7,7 +7,7 @@ use std::fmt::{Display, Write};
 
 pub use self::explain::{explanations, index};
 
-use super::escape::markdown::{block, code, sentence};
+use super::escape::markdown::{block, cell, code, sentence};
 use super::escape::{MAX_CELL, MAX_NAME, name};
 use super::model::{
     Contribution, CrashInfo, ErrorLine, FindingInfo, FrameInfo, Line, Outcome, Report, Verdict,
@@ -150,7 +150,7 @@ fn headline(report: &Report) -> String {
         return format!("{failed} failed: cause open");
     };
     let share = verdict.causes.iter().take(verdict.named.len()).map(|cause| cause.probability);
-    let share = wording::percent(share.sum()).replace('>', "over ").replace('<', "under ");
+    let share = percent(share.sum());
     let named = verdict.named.iter().take(2).map(|id| code(id, MAX_NAME));
     let named = named.collect::<Vec<_>>().join(" or ");
     let open = if report.outcome == Outcome::Inconclusive { "cause open, likeliest " } else { "" };
@@ -178,15 +178,15 @@ fn causes(page: &mut Page, verdict: &Verdict) {
     page.line("| cause | probability | |");
     page.line("|---|---:|---|");
     for cause in verdict.causes.iter().take(TOP_CAUSES) {
-        let share =
-            wording::percent(cause.probability).replace('<', "under ").replace('>', "over ");
-        page.line(format!(
-            "| {} | {share} | {} |",
-            code(&cause.id, MAX_NAME),
-            sentence(&cause.title)
-        ));
+        let (id, title) = (cell(&code(&cause.id, MAX_NAME)), cell(&sentence(&cause.title)));
+        page.line(format!("| {id} | {} | {title} |", percent(cause.probability)));
     }
     page.blank();
+}
+
+/// A probability without the marks of HTML.
+fn percent(probability: f64) -> String {
+    wording::percent(probability).replace('>', "over ").replace('<', "under ")
 }
 
 /// A table of what is known of the crash, the section, the handle and the system.
@@ -219,7 +219,7 @@ fn facts(page: &mut Page, report: &Report) {
     page.line("| | |");
     page.line("|---|---|");
     for (what, text) in rows {
-        page.line(format!("| {what} | {} |", sentence(&text)));
+        page.line(format!("| {what} | {} |", cell(&sentence(&text))));
     }
     page.blank();
 }
@@ -301,7 +301,9 @@ fn frame_line(index: usize, frame: &FrameInfo) -> String {
 fn signature(page: &mut Page, report: &Report) {
     if let Some(signature) = &report.signature {
         page.line("### Signature\n");
-        page.line(block(&[signature.cause.clone(), signature.stack.clone()], MAX_CELL));
+        let keys = [&signature.cause, &signature.stack].into_iter();
+        let keys: Vec<_> = keys.filter(|key| !key.is_empty()).cloned().collect();
+        page.line(block(&keys, MAX_CELL));
     }
     let tool = &report.tool;
     page.line(format!(

@@ -3,14 +3,14 @@
 //! A backslash stops markup, but not the mentions (`@name`), references (`#1`, `GH-1`, commit ids) and links that
 //! trackers find in the rendered text. None of these is looked for inside code (GitHub Flavored Markdown Spec 6.3;
 //! GitHub Docs, "Autolinked references and URLs"). So a word that is not plainly a word becomes a code span; what
-//! cannot be in one, a line end or a cell's `|`, is replaced.
+//! cannot be in one, a line end, or in a table the `|`, is replaced.
 
 use super::{MAX_CELL, one_line};
 
 /// Stands for `|`, which ends a table's cell even inside code.
 const BAR: char = '¦';
 
-/// `text`, of at most [`MAX_CELL`] characters, as a sentence or table cell.
+/// `text`, of at most [`MAX_CELL`] characters, as a sentence; in a table it is to go through [`cell`].
 ///
 /// - situation: text of a dump stands in sentences that a tracker renders.
 /// - example: a module named `@team|<img src=x>#1.dll`.
@@ -38,10 +38,16 @@ pub fn sentence(text: &str) -> String {
     out
 }
 
+/// What [`sentence`] or [`code`] wrote, as the cell of a table.
+#[must_use]
+pub fn cell(inline: &str) -> String {
+    inline.chars().map(|c| if c == '|' { BAR } else { c }).collect()
+}
+
 /// `text`, of at most `max` characters, as one code span; nothing for nothing.
 #[must_use]
 pub fn code(text: &str, max: usize) -> String {
-    let text = one_line(text, max).replace('|', &BAR.to_string());
+    let text = one_line(text, max);
     let text = text.trim();
     if text.is_empty() {
         return String::new();
@@ -133,7 +139,7 @@ mod tests {
         #[test]
         fn no_sentence_is_markup(text in "\\PC*|[ -~\\x00-\\x20]*|([#@|`~*_<>!\\[\\]()&$:\\\\.-] ?[a-z0-9]{0,3}){0,12}") {
             let written = sentence(&text);
-            prop_assert!(!written.contains(['|', '\n']) && !written.chars().any(super::super::is_unsafe));
+            prop_assert!(!written.contains('\n') && !written.chars().any(super::super::is_unsafe));
             let parsed = parsed::of(&written);
             prop_assert_eq!(&parsed.unsafe_text(), "", "{}", &written);
             prop_assert!(parsed.tags.iter().all(|tag| tag.contains("Paragraph")), "{}: {:?}", &written, &parsed.tags);
@@ -150,7 +156,7 @@ mod tests {
             ("@team #1 <b>x</b>", "`@team #1 <b>x</b>`"),
             ("[a](http://b) www.b.c GH-1 a-1", "`[a](http://b`) `www.b.c GH-1 a-1`"),
             ("fixed in 711c72d1", "fixed in `711c72d1`"),
-            ("a|b", "`a¦b`"),
+            ("A | B a|b", "A `|` B `a|b`"),
             ("x`y", "``x`y``"),
             ("`y", "`` `y ``"),
             ("1. one", "`1`. one"),
@@ -173,7 +179,8 @@ mod tests {
     fn a_fence_is_longer_than_any_run_in_it() {
         let text = block(&["a ``` b".to_owned(), "````\n# x".to_owned()], 80);
         assert_eq!(text, "`````text\na ``` b\n```` # x\n`````\n");
-        assert_eq!(code(" | ", 9), "`¦`");
+        assert_eq!(code(" | ", 9), "`|`");
+        assert_eq!(cell("`a|b`"), "`a¦b`");
         assert_eq!(code(" \u{202e} ", 9), "");
     }
 }
