@@ -15,6 +15,7 @@ pub mod crash;
 pub mod critsec;
 pub mod diagnosis;
 pub mod dump;
+pub mod explain;
 pub mod findings;
 pub mod image;
 pub mod report;

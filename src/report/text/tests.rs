@@ -122,3 +122,29 @@ fn very_long_text_is_cut() {
     let text = plain(&report);
     assert!(text.len() < 300_000, "{}", text.len());
 }
+
+#[test]
+fn an_explanation() {
+    let found = crate::explain::of("events-impossible");
+    insta::assert_snapshot!(explanations(&found, Layout::default()));
+}
+
+#[test]
+fn pages_keep_the_width_but_for_commands_which_are_there_to_be_copied() {
+    let commands: Vec<_> = crate::explain::all()
+        .flat_map(|page| page.confirm)
+        .filter_map(|step| step.command)
+        .collect();
+    for width in [0, 60, 100, u16::MAX] {
+        let layout = Layout { width, colour: false };
+        let limit = usize::from(width.clamp(MIN_WIDTH, MAX_WIDTH));
+        let pages = crate::explain::all().map(|page| explanations(&[page], layout));
+        for page in pages.chain([index(layout)]) {
+            let long = page
+                .lines()
+                .find(|line| line.chars().count() > limit && !commands.contains(&line.trim()));
+            assert_eq!(long, None, "{width}");
+            assert!(!page.contains('…'), "cut: {page}");
+        }
+    }
+}
