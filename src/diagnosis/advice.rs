@@ -3,7 +3,7 @@
 use super::Diagnosis;
 use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
-use crate::critsec::handle::HandleState;
+use crate::critsec::handle::{HandleState, is_plausible};
 use crate::dump::Cpu;
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, event_mode, is_wine};
@@ -72,7 +72,8 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: CAPTURE_HANDLES,
         });
     }
-    if needs_handle && case.scene.dump.handle_trace.is_none() {
+    let is_handle = |(value, _): (u64, _)| is_plausible(case.scene.dump, value);
+    if needs_handle && case.scene.dump.handle_trace.is_none() && case.handle.is_none_or(is_handle) {
         missing.push(Missing {
             what: "the handle trace (stream 18)",
             consequence: "who opened and who closed the handle was not recorded",

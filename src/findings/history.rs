@@ -41,7 +41,7 @@ pub enum Closing<'h> {
 /// - handling: in order, the first closing behind the last opening in a lock function; without such an opening, the last
 ///   closing, unless other code had opened what it closed. Without order, the closings beside an opening in a lock function;
 ///   without such an opening all, unless other code opened the value at all.
-/// - test: `the_closing_of_another_owners_handle_accuses_nobody` (tests/accuracy).
+/// - test: `the_closing_of_another_owners_handle_accuses_nobody` (tests/history).
 #[must_use]
 pub fn closing(history: &HandleHistory) -> Option<Closing<'_>> {
     let closings = if history.is_ordered { in_order(history)? } else { without_order(history) };
@@ -79,10 +79,11 @@ fn without_order(history: &HandleHistory) -> Vec<&Operation> {
         at.and_then(|at| all.get(at)).filter(|one| one.kind == OperationKind::Close)
     };
     let made = all.iter().enumerate().filter(|(_, one)| is_section_event(one));
-    let beside: Vec<&Operation> = made
+    let mut beside: Vec<&Operation> = made
         .flat_map(|(at, _)| [close_at(at.checked_sub(1)), close_at(at.checked_add(1))])
         .flatten()
         .collect();
+    beside.dedup_by_key(|one| one.index);
     let is_anothers = |one: &Operation| one.kind == OperationKind::Open;
     if !beside.is_empty() || all.iter().any(is_anothers) {
         return beside;
@@ -117,7 +118,8 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let value = history.value;
     bad_reference(history, findings);
     opened(history, findings);
-    if history.operations.iter().all(|one| one.kind == OperationKind::BadReference) {
+    let only_used = history.operations.iter().all(|one| one.kind == OperationKind::BadReference);
+    if only_used && history.is_complete && history.traced > 0 {
         // A ring forgets its oldest entries: that there is none means little.
         findings.push(Finding::new(
             FindingId::HandleNeverOpenedHere,
@@ -185,7 +187,7 @@ fn list(operations: &[&Operation]) -> String {
 /// - situation: the handle was closed by a Delete, and the section still shows all its fields.
 /// - example: a byte copy whose original was deleted; a second Delete on reused memory that held the same value.
 /// - handling: a section whose bytes are there, not zero and not written to since was not the one deleted.
-/// - test: `the_deletion_of_the_original_is_no_deletion_of_the_copy` (tests/accuracy).
+/// - test: `the_deletion_of_the_original_is_no_deletion_of_the_copy` (tests/history).
 fn is_intact(case: Case<'_, '_>) -> bool {
     let Some(section) = case.section else { return false };
     let gone = matches!(section.debug_info, Some(DebugInfoState::Null));
@@ -205,20 +207,31 @@ fn bad_reference(history: &HandleHistory, findings: &mut Vec<Finding>) {
 }
 
 /// Who opened the handle: a lock function, for a section, or only other code.
+///
+/// - situation: the value in LockSemaphore may be one that other code opened and closed, or the slot's new owner may have
+///   opened it after the section's event was closed.
+/// - example: `OPEN by CreateFileA` alone, in a dump of 0xC0000024: that is who holds the slot now.
+/// - handling: openings by other code count only when each was closed again.
+/// - test: `the_new_owner_of_the_slot_is_no_evidence` (tests/history).
 fn opened(history: &HandleHistory, findings: &mut Vec<Finding>) {
     let value = history.value;
-    let opens: Vec<&Operation> =
-        history.operations.iter().filter(|one| one.kind == OperationKind::Open).collect();
+    let of_kind = |kind| history.operations.iter().filter(move |one| one.kind == kind);
+    let opens: Vec<&Operation> = of_kind(OperationKind::Open).collect();
+    let all_closed = opens.len() <= of_kind(OperationKind::Close).count();
+    let by_others = opens.iter().all(|one| one.purpose == Purpose::OtherCode);
     if let Some(made) = opens.iter().rev().find(|one| is_section_event(one)) {
         findings.push(Finding::new(
             FindingId::HandleOpenedForSection,
             format!("{value:#x} was opened as the event of a section: {}.", by_whom(made)),
             source(&[made]),
         ));
-    } else if !opens.is_empty() && opens.iter().all(|one| one.purpose == Purpose::OtherCode) {
+    } else if !opens.is_empty() && by_others && all_closed {
         findings.push(Finding::new(
             FindingId::HandleOpenedByOtherCode,
-            format!("{value:#x} was opened by code that is no lock function: {}; the trace has no opening for a section.", list(&opens)),
+            format!(
+                "{value:#x} was opened by code that is no lock function: {}; the trace has no opening for a section.",
+                list(&opens)
+            ),
             source(&opens),
         ));
     }

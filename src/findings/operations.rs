@@ -8,6 +8,7 @@ use crate::crash::stack::Scene;
 use crate::critsec::handle::{self, HandleState};
 use crate::dump::Dump;
 use crate::dump::handle_trace::{HandleOperation, OperationKind};
+use std::ops::Range;
 
 /// Most operations that get a stack: the last ones before the failure.
 pub const MAX_SHOWN: usize = 32;
@@ -70,6 +71,8 @@ pub struct HandleHistory {
     pub total: usize,
     /// Number of operations in the whole trace.
     pub traced: u64,
+    /// All operations that the trace announced were read.
+    pub is_complete: bool,
     /// The operations are oldest first; otherwise in the stream's order, which says nothing.
     pub is_ordered: bool,
     /// At most [`MAX_SHOWN`] operations: those that lead to the failure, or of both ends where the order is unknown.
@@ -107,7 +110,14 @@ pub fn read(scene: Scene<'_, '_>, value: u64, failed: Option<FailedCall>) -> Opt
     let shown =
         found.iter().enumerate().filter(|(at, _)| keep.iter().any(|range| range.contains(at)));
     let operations = shown.map(|(at, one)| operation(scene, one, failure == Some(at))).collect();
-    Some(HandleHistory { value: slot, total, traced: trace.len(), is_ordered, operations })
+    Some(HandleHistory {
+        value: slot,
+        total,
+        traced: trace.len(),
+        is_complete: trace.is_complete(),
+        is_ordered,
+        operations,
+    })
 }
 
 /// The handle that the faulting thread used in vain, by the bad reference that the kernel recorded (critical-sections.md
@@ -115,9 +125,9 @@ pub fn read(scene: Scene<'_, '_>, value: u64, failed: Option<FailedCall>) -> Opt
 ///
 /// - situation: the handle was in a register that is gone, and LockSemaphore is zeroed or was written to since.
 /// - example: deleted while Leave was under way: the section is zero, the trace has a bad reference to 0x38.
-/// - handling: the bad reference of the faulting thread whose stack holds the return address into the caller; where
-///   several values come into question, the one in LockSemaphore, else none.
-/// - test: `the_bad_reference_gives_the_handle_that_a_deleted_section_lost` (tests/accuracy).
+/// - handling: the bad reference of the faulting thread whose stack holds the return address into the caller (any of the
+///   thread's where the caller is not known); where several values come into question, the one in LockSemaphore, else none.
+/// - test: `the_bad_reference_gives_the_handle_that_a_deleted_section_lost` (tests/history).
 #[must_use]
 pub fn bad_reference(
     dump: &Dump<'_>,
@@ -141,8 +151,7 @@ pub fn bad_reference(
         }
         values
     };
-    let exact = values(true);
-    match if exact.is_empty() { values(false) } else { exact }.as_slice() {
+    match values(failed.caller.is_some()).as_slice() {
         [] => None,
         [only] => Some(*only),
         several => several
@@ -163,20 +172,14 @@ fn is_of_process(dump: &Dump<'_>, process_id: u32) -> bool {
 
 /// The bad reference that is the failure itself; none where several come into question.
 fn failing_reference(found: &[HandleOperation<'_>], failed: FailedCall) -> Option<usize> {
-    let of_thread: Vec<usize> = found
-        .iter()
-        .enumerate()
-        .filter(|(_, one)| {
-            one.kind == OperationKind::BadReference && one.thread_id == failed.thread_id
-        })
-        .map(|(at, _)| at)
-        .collect();
-    let exact = |at: &usize| found.get(*at).is_some_and(|one| passes_through(one, failed.caller));
-    let exact: Vec<usize> = of_thread.iter().copied().filter(exact).collect();
-    match (exact.as_slice(), of_thread.as_slice()) {
-        ([only], _) | ([], [only]) => Some(*only),
-        _ => None,
-    }
+    let is_it = |one: &HandleOperation<'_>| {
+        one.kind == OperationKind::BadReference
+            && one.thread_id == failed.thread_id
+            && (failed.caller.is_none() || passes_through(one, failed.caller))
+    };
+    let mut places = found.iter().enumerate().filter(|(_, one)| is_it(one)).map(|(at, _)| at);
+    let first = places.next()?;
+    places.next().is_none().then_some(first)
 }
 
 /// What the handle stream says of the slot when the dump was written.
@@ -201,19 +204,15 @@ fn slot_now(scene: Scene<'_, '_>, slot: u64, found: &[HandleOperation<'_>]) -> o
     }
 }
 
-/// Which operations are shown, as ranges of their places.
-fn window(total: usize, failure: Option<usize>, is_ordered: bool) -> Vec<std::ops::Range<usize>> {
-    if total <= MAX_SHOWN {
-        return vec![0..total];
-    }
+/// Which operations are shown: ranges of their places, the second often empty.
+fn window(total: usize, failure: Option<usize>, is_ordered: bool) -> [Range<usize>; 2] {
     let half = MAX_SHOWN.div_euclid(2);
+    let last = |end: usize| [end.saturating_sub(MAX_SHOWN)..end, 0..0];
     match failure.filter(|_| is_ordered) {
-        Some(at) => {
-            let end = at.saturating_add(1).saturating_add(MAX_AFTER).min(total);
-            vec![end.saturating_sub(MAX_SHOWN)..end]
-        }
-        None if is_ordered => vec![total.saturating_sub(MAX_SHOWN)..total],
-        None => vec![0..half, total.saturating_sub(half)..total],
+        _ if total <= MAX_SHOWN => [0..total, 0..0],
+        Some(at) => last(at.saturating_add(1).saturating_add(MAX_AFTER).min(total)),
+        None if is_ordered => last(total),
+        None => [0..half, total.saturating_sub(half)..total],
     }
 }
 
@@ -289,7 +288,7 @@ fn bare(name: &str) -> &str {
 /// - handling: a lock function named on the way, or called by the code outside, decides. That it was none is believed only when
 ///   that call is named, when every function of ntdll on the way is, or when a single one, the service itself, was called
 ///   by kernel32 or kernelbase, through which no lock function goes.
-/// - test: `an_unnamed_way_through_ntdll_accuses_nobody` (tests/accuracy).
+/// - test: `an_unnamed_way_through_ntdll_accuses_nobody` (tests/history).
 fn purpose(
     scene: Scene<'_, '_>,
     kind: OperationKind,

@@ -202,11 +202,27 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
         entry["truth"] = "dumps/truth/%s-%s.json" % (name, set_name)
     entry["main_returns_to"] = "0x%x" % snap.main_returns_to
     entry["main_return_slot"] = "0x%x" % dumpwriter.find_on_stacks(snap, snap.main_returns_to)
+    if snap.trace and closer(snap):
+        entry["closer"] = closer(snap)
     if expected.get("twin"):
         entry["twin"] = expected["twin"]
     if expected.get("note"):
         entry["note"] = expected["note"]
     return entry
+
+
+def closer(snap):
+    """The program's or plugin's code that closed the handle last, by the trace as it was recorded, oldest first."""
+    for entry in reversed(snap.trace):
+        handle, _, _, operation, _, depth = struct.unpack_from("<QIIIII", entry)
+        if handle != snap.handle or operation != 2:
+            continue
+        for address in struct.unpack_from("<%dQ" % depth, entry, 0x20):
+            for module in snap.modules:
+                image = dumpwriter.Image(snap.memory, module["base"])
+                if image.base <= address < image.base + image.size and "\\contoso\\" in module["path"].lower():
+                    return "%s+0x%x" % (module["path"].rsplit("\\", 1)[1], address - image.base)
+    return None
 
 
 def write_truth(name, set_name, snap):

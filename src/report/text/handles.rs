@@ -92,3 +92,67 @@ fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
         page.one_line_rows(operation.frames.iter().map(stack::brief));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(value: u64, name: &str) -> HandleRow {
+        HandleRow {
+            value: format!("{value:#x}"),
+            type_name: Some(name.to_owned()),
+            name: Some(name.to_owned()),
+            granted_access: "0x1".to_owned(),
+            attributes: "0x0".to_owned(),
+            handle_count: 1,
+            pointer_count: 2,
+            event: Some(name.to_owned()),
+        }
+    }
+
+    fn report(handles: Vec<HandleRow>, asked: Option<AskedHandle>) -> HandlesReport {
+        HandlesReport {
+            kind: "handles",
+            schema_version: 1,
+            path: "a.dmp".to_owned(),
+            open: Some(handles.len()),
+            traced: None,
+            handles,
+            asked,
+            warnings: vec!["bad\u{1b}]0;x\u{7}".to_owned()],
+        }
+    }
+
+    #[test]
+    fn every_handle_has_its_line_within_the_width() {
+        for width in [40, 100, 160] {
+            let rows = (1..3000).map(|index| row(index * 4, &"long ".repeat(40))).collect();
+            let text = render(&report(rows, None), Layout { width, colour: false });
+            for value in [4, 0x1000, 2999 * 4] {
+                let row = format!("{value:#x} ");
+                assert_eq!(text.lines().filter(|line| line.starts_with(&row)).count(), 1, "{row}");
+            }
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= usize::from(width.max(73)), "{width}: {widest}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        let hostile = "a\u{1b}[2J\u{202e}\u{9b}31m\r\nb";
+        let asked = AskedHandle {
+            value: "0x4".to_owned(),
+            state: hostile.to_owned(),
+            history: vec![hostile.to_owned()],
+            history_order: Some(hostile.to_owned()),
+            history_total: Some(9),
+            operations: Vec::new(),
+        };
+        for asked in [None, Some(asked)] {
+            let text = render(&report(vec![row(4, hostile)], asked), Layout::default());
+            assert!(text.contains("0x4") && !text.contains('\r'), "{text}");
+            let unsafe_ones = text.chars().filter(|c| *c != '\n' && escape::is_unsafe(*c));
+            assert_eq!(unsafe_ones.count(), 0, "{text:?}");
+        }
+    }
+}
