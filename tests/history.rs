@@ -286,6 +286,47 @@ fn the_new_owner_of_the_slot_is_no_evidence() {
     }
 }
 
+/// Should Windows record a reference to an object of the wrong type too, it must not turn the order round.
+#[test]
+fn a_reference_to_an_open_slot_does_not_turn_the_order() {
+    for label in of_kind("t-recycled", "code") {
+        let whole = label.report();
+        let newest = &whole.handle.as_ref().unwrap().operations.last().unwrap().frames[0].address;
+        let newest = u64::from_str_radix(&newest[2..], 16).unwrap().to_le_bytes();
+        let report = with_entries(&label, |entries| {
+            let newest_first = entries[0][ADDRESSES..ADDRESSES + 8] == newest;
+            if newest_first {
+                entries.reverse();
+            }
+            let mut reference = entries.last().unwrap().clone();
+            set(&mut reference, KIND, 3);
+            entries.remove(0);
+            entries.push(reference);
+            if newest_first {
+                entries.reverse();
+            }
+        });
+        let order = report.handle.as_ref().unwrap().history_order.as_deref();
+        assert_eq!(order, Some("unknown"), "{}", label.name());
+        assert!(!statement(&report).contains("CloseHandle"), "{}", statement(&report));
+    }
+}
+
+/// LockSemaphore holds another handle than the one that the kernel saw: it changed since, or it is another section.
+#[test]
+fn another_handle_than_the_one_passed_leaves_the_verdict_open() {
+    for label in of_kind("t-closed-plugin", "code") {
+        let report = with_file(&label, |file, at, count| {
+            for entry in file[at..at + count * ENTRY].chunks_mut(ENTRY) {
+                set(entry, 0, 0x20);
+            }
+        });
+        let handle = report.handle.as_ref().unwrap();
+        assert_eq!(handle.value.as_deref(), Some("0x20"), "{}", label.name());
+        assert_eq!(report.outcome, Outcome::Inconclusive, "{}", statement(&report));
+    }
+}
+
 /// A slot that was used again and again: the operations that lead to the failure are kept.
 #[test]
 fn a_long_history_keeps_its_end() {

@@ -117,7 +117,7 @@ fn pair(ranked: &[RankedCause]) -> Option<(Cause, Cause)> {
     (undecidable && first.probability < NAMED && sum >= 0.8).then_some((first.cause, second.cause))
 }
 
-/// What keeps a verdict open whatever the weights say: a section that the gate refused, an access violation that
+/// What keeps a verdict open whatever the weights say: a section that the gate refused, or that holds another handle, an access violation that
 /// nothing explains, a closed handle where Windows may have no handles at all (and none is recorded to have been made),
 /// a 32-bit process seen from its 64-bit side.
 fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
@@ -134,8 +134,18 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding])
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
     refused
         || no_events
+        || is_of_another_handle(case)
         || case.lock.failure == Failure::OtherAccess
         || dump.system.is_wow64_from_64_bit()
+}
+
+/// The kernel recorded that another handle was passed than the section holds: it was written to since, or it is not the
+/// section that failed.
+fn is_of_another_handle(case: Case<'_, '_>) -> bool {
+    let recorded =
+        case.history.filter(|history| history.operations.iter().any(|one| one.is_failure));
+    let raw = case.section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
+    recorded.zip(raw).is_some_and(|(history, raw)| history.value != raw.lock_semaphore & !3)
 }
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under

@@ -238,9 +238,18 @@ fn operation(scene: Scene<'_, '_>, one: &HandleOperation<'_>, is_failure: bool) 
 
 /// Modules whose functions close and open handles on behalf of their callers.
 const SYSTEM: &[&str] = &["ntdll.dll", "kernel32.dll", "kernelbase.dll"];
-/// Application Verifier's, which stand between the caller and the system.
-const VERIFIER: &[&str] =
-    &["verifier.dll", "vrfcore.dll", "vfbasics.dll", "vfcompat.dll", "vfnws.dll"];
+/// Application Verifier's, which stand between the caller and the system, and those of 64-bit Windows between 32-bit code
+/// and the kernel.
+const BETWEEN: &[&str] = &[
+    "verifier.dll",
+    "vrfcore.dll",
+    "vfbasics.dll",
+    "vfcompat.dll",
+    "vfnws.dll",
+    "wow64.dll",
+    "wow64cpu.dll",
+    "wow64win.dll",
+];
 
 fn is_in(dump: &Dump<'_>, frame: &Frame, names: &[&str]) -> bool {
     let module = frame.module.and_then(|base| dump.modules.iter().find(|one| one.base == base));
@@ -249,7 +258,7 @@ fn is_in(dump: &Dump<'_>, frame: &Frame, names: &[&str]) -> bool {
 
 /// Addresses in no module are the kernel's, or another process's.
 fn is_outside(dump: &Dump<'_>, frame: &Frame) -> bool {
-    frame.module.is_some() && !is_in(dump, frame, SYSTEM) && !is_in(dump, frame, VERIFIER)
+    frame.module.is_some() && !is_in(dump, frame, SYSTEM) && !is_in(dump, frame, BETWEEN)
 }
 
 fn place(dump: &Dump<'_>, frame: &Frame) -> String {

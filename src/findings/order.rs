@@ -90,6 +90,7 @@ fn by_slot(kinds: &[OperationKind], slot: Slot) -> Option<Newest> {
 mod tests {
     use super::*;
     use OperationKind::{BadReference as B, Close as C, Open as O};
+    use proptest::prelude::*;
 
     #[test]
     fn the_order_is_proven_or_unknown() {
@@ -111,5 +112,20 @@ mod tests {
         assert_eq!(by_slot(&[C, O, C], Slot::Empty), None, "the same both ways");
         assert_eq!(by_slot(&[O, C, O], open(true, false)), Some(Newest::First));
         assert_eq!(by_slot(&[O, C, O], open(true, true)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_the_stream_the_other_way_turns_the_answer(kinds in prop::collection::vec(prop::sample::select(vec![O, C, B, OperationKind::Other(7)]), 2..12), first: bool, last: bool) {
+            let turned: Vec<OperationKind> = kinds.iter().rev().copied().collect();
+            let turn = |newest| match newest {
+                Newest::First => Newest::Last,
+                Newest::Last => Newest::First,
+            };
+            prop_assert_eq!(by_turns(&kinds), by_turns(&turned).map(turn));
+            prop_assert_eq!(by_slot(&kinds, Slot::Empty), by_slot(&turned, Slot::Empty).map(turn));
+            let slot = |first, last| Slot::Open { made_by_first: first, made_by_last: last };
+            prop_assert_eq!(by_slot(&kinds, slot(first, last)), by_slot(&turned, slot(last, first)).map(turn));
+        }
     }
 }
