@@ -11,10 +11,10 @@
 
 mod support;
 
-#[path = "real_dumps/sections.rs"]
-mod sections;
 #[path = "real_dumps/handle_trace.rs"]
 mod handle_trace;
+#[path = "real_dumps/sections.rs"]
+mod sections;
 
 #[path = "real_dumps/stacks.rs"]
 mod stacks;
