@@ -5,9 +5,12 @@ mod environment;
 pub mod evidence_rows;
 mod handle;
 mod heap;
+pub mod history;
 mod id;
 mod integrity;
 mod memory;
+pub mod operations;
+mod order;
 mod patterns;
 mod place;
 mod process;
@@ -40,6 +43,8 @@ pub struct Case<'c, 'd> {
     pub section: Option<&'c CriticalSection>,
     /// The handle's value and state.
     pub handle: Option<(u64, HandleState)>,
+    /// What the handle trace holds of the handle.
+    pub history: Option<&'c operations::HandleHistory>,
     /// Other sections of the process, from the list of debug records.
     pub others: &'c [ListedSection],
     /// The kind of Windows.
@@ -96,6 +101,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         patterns::collect(case, &mut findings);
         siblings::collect(case, &mut findings);
     }
+    history::collect(case, &mut findings);
     memory::collect(case, &mut findings);
     heap::collect(case, &mut findings);
     if !changed_since(case) {

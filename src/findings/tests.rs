@@ -128,6 +128,7 @@ impl World {
             lock: &lock,
             section: Some(&section),
             handle: value.map(|value| (value, handle::check(&dump, value))),
+            history: None,
             others: &[],
             platform: Platform::of(scene),
         });

@@ -8,6 +8,7 @@
 //! The numbers follow critical-sections.md section 9; frequencies in the lab are not used.
 
 mod handle;
+mod history;
 mod section;
 mod surroundings;
 
@@ -46,6 +47,10 @@ pub enum Group {
     EndOfLife,
     /// What other sections show.
     OtherSections,
+    /// Who closed the handle, by the handle trace.
+    Closing,
+    /// Who opened the handle, by the handle trace.
+    Opening,
     /// The kind of environment; carries no weight.
     Environment,
     /// Who owns the section.
@@ -94,7 +99,7 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS)
+    handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS).chain(surroundings::ROWS)
 }
 
 #[cfg(test)]
