@@ -21,6 +21,9 @@ mod bars;
 #[path = "accuracy/judge.rs"]
 mod judge;
 
+#[path = "accuracy/siblings.rs"]
+mod siblings;
+
 #[path = "accuracy/tables.rs"]
 mod tables;
 

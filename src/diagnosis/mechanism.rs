@@ -30,6 +30,8 @@ pub enum Mechanism {
     NotOwner,
     /// The wait took too long.
     PossibleDeadlock,
+    /// Application Verifier stopped the process.
+    VerifierStop,
     /// Nothing more is known.
     Unknown,
 }
@@ -49,6 +51,7 @@ impl Mechanism {
             Self::PointerInvalid => "pointer-invalid",
             Self::NotOwner => "not-owner",
             Self::PossibleDeadlock => "possible-deadlock",
+            Self::VerifierStop => "verifier-stop",
             Self::Unknown => "unknown",
         }
     }
@@ -88,6 +91,8 @@ pub fn mechanism(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
         Failure::DebugInfoAccess => of_record(case, findings),
         Failure::NotOwner => Mechanism::NotOwner,
         Failure::PossibleDeadlock => Mechanism::PossibleDeadlock,
+        Failure::ListCorrupted => Mechanism::DebugInfoInvalid,
+        Failure::VerifierStop(_) => Mechanism::VerifierStop,
         Failure::OtherAccess => Mechanism::Unknown,
     }
 }

@@ -8,9 +8,11 @@ mod integrity;
 mod memory;
 mod patterns;
 mod threads;
+mod verifier;
 
 pub use environment::{EventMode, event_mode, is_wine};
 pub use id::{Finding, FindingId};
+pub use verifier::initialisation_trace;
 
 use crate::crash::Crash;
 use crate::crash::LockFailure;
@@ -74,6 +76,7 @@ pub fn listed_sections(
 pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     environment::collect(case, &mut findings);
+    verifier::collect(case, &mut findings);
     if changed_since(case) {
         // What the bytes look like now says nothing of what they were.
         findings.push(changed(case));

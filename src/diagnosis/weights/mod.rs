@@ -10,6 +10,7 @@
 mod handle;
 mod section;
 mod surroundings;
+mod verifier;
 
 use super::cause::Cause;
 use crate::findings::FindingId;
@@ -46,6 +47,8 @@ pub enum Group {
     EndOfLife,
     /// What other sections show.
     OtherSections,
+    /// What Application Verifier said.
+    Verifier,
     /// The kind of environment; carries no weight.
     Environment,
 }
@@ -88,7 +91,7 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS)
+    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS).chain(verifier::ROWS)
 }
 
 #[cfg(test)]
