@@ -56,11 +56,8 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
     let scene = Scene { dump, images: &images, flows: &flows };
     let mut warnings = Vec::new();
     let (crash, encoding) = crash_with_encoding(scene, &mut warnings);
-    if dump.system.wow64 && crash.as_ref().is_some_and(|crash| crash.lock.is_some()) {
-        warnings.push(
-            "a 32-bit process seen from its 64-bit side: sections of its own code are not decoded"
-                .into(),
-        );
+    if dump.system.is_wow64_from_64_bit() {
+        warnings.extend(wow64_warning(dump, crash.as_ref()));
     }
     let lock = crash.as_ref().and_then(|crash| analyze_lock(scene, crash, encoding, &mut warnings));
     Analysis { crash, lock, warnings }
@@ -70,6 +67,8 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
 /// carry the verdict. Empty when no lock call failed.
 #[must_use]
 pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
+    let x86_side = dump.side_of_exception();
+    let dump = x86_side.as_ref().unwrap_or(dump);
     let images =
         Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
     let flows = FlowCache::default();
@@ -84,6 +83,19 @@ pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
         each
     })
     .unwrap_or_default()
+}
+
+/// What the 64-bit side of a WoW64 process cannot tell.
+fn wow64_warning(dump: &Dump<'_>, crash: Option<&Crash>) -> Option<String> {
+    const SIDE: &str = "a 32-bit process seen from its 64-bit side";
+    if let Some(module) = dump.x86_module_of_exception() {
+        return Some(format!(
+            "{SIDE}: the exception was raised in the 32-bit {}, and the registers of that moment are not in the dump",
+            module.file_name()
+        ));
+    }
+    let failed = crash.is_some_and(|crash| crash.lock.is_some());
+    failed.then(|| format!("{SIDE}: sections of its own code are not decoded"))
 }
 
 /// The crash, read with the `LockCount` encoding of the version, or with the other where only that fits.

@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     unreachable_pub
 )]
 
@@ -18,6 +19,9 @@ mod stacks;
 
 #[path = "real_dumps/windows_7.rs"]
 mod windows_7;
+
+#[path = "real_dumps/wow64.rs"]
+mod wow64;
 
 use csdump::dump::Limits;
 use csdump::report::model::{Outcome, Report};

@@ -1,14 +1,13 @@
 //! `csdump analyze`: the diagnosis of each dump.
 
 use std::any::Any;
-use std::env;
 use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 
 use anstream::ColorChoice;
 use anyhow::bail;
 use csdump::report::model::{ErrorLine, Line};
-use csdump::report::{escape, json, text};
+use csdump::report::{escape, json, markdown, text};
 
 use super::args::{AnalyzeArgs, Format, Source};
 use super::exit::{Exit, Tally};
@@ -55,10 +54,9 @@ fn check(args: &AnalyzeArgs) -> anyhow::Result<()> {
 }
 
 fn layout(args: &AnalyzeArgs) -> text::Layout {
-    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let to_file = args.output_file().is_some();
     text::Layout {
-        width: columns.filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
+        width: output::columns().filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
         colour: output::color_choice(args) != ColorChoice::Never,
     }
 }
@@ -86,6 +84,10 @@ fn rendered(
 ) -> anyhow::Result<String> {
     Ok(match (args.format, line) {
         (Format::Json, line) => json::render(line, args.pretty)?,
+        (Format::Markdown, line) => {
+            let rule = if index == 0 { "" } else { markdown::RULE };
+            format!("{rule}{}", markdown::render(line))
+        }
         (Format::Text, Line::Report(report)) => {
             let text = text::render_report(report, layout);
             if args.dumps.len() > 1 { format!("{}{text}", title(index, source)) } else { text }

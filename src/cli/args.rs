@@ -24,6 +24,8 @@ pub(super) enum Command {
     /// Say why each dump's critical-section call failed
     #[command(after_help = EXIT_CODES)]
     Analyze(AnalyzeArgs),
+    /// Say what an id of a report means: a cause, a finding or a mechanism
+    Explain(ExplainArgs),
     /// Print the JSON Schema of the JSON output
     Schema,
     /// Print a completion script for a shell
@@ -65,6 +67,19 @@ impl AnalyzeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The id, as it stands in a report; without it all ids are listed
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    /// How to write the page
+    #[arg(long, value_enum, default_value_t = PageFormat::Text)]
+    pub(super) format: PageFormat,
+    /// When to use colour in the text; auto minds the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
@@ -85,6 +100,17 @@ pub(super) enum Format {
     Text,
     /// One line per dump, for programs
     Json,
+    /// To paste into an issue tracker; GitHub-flavoured
+    Markdown,
+}
+
+/// A rendering of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PageFormat {
+    /// For eyes
+    Text,
+    /// For a wiki or an issue tracker
+    Markdown,
 }
 
 /// When to use colour.

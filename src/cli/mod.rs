@@ -5,6 +5,7 @@ mod args;
 mod completions;
 mod engine;
 mod exit;
+mod explain;
 mod man;
 mod message;
 mod output;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> Exit {
 fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Analyze(args) => analyze::run(&args, engine::analyze),
+        Command::Explain(args) => explain::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,5 +1,6 @@
 //! Where the result goes: standard output, or a file that appears only when it is complete.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -36,13 +37,14 @@ impl Output {
         let Some(path) = args.output_file() else {
             return Ok(match args.format {
                 Format::Text => Self::stdout_with(color_choice(args)),
-                Format::Json => Self::stdout(),
+                Format::Json | Format::Markdown => Self::stdout(),
             });
         };
         Self::open_file(path).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    fn stdout_with(choice: ColorChoice) -> Self {
+    /// Standard output with the colour that `choice` allows.
+    pub(super) fn stdout_with(choice: ColorChoice) -> Self {
         // What is written without colour has no escape sequence to strip; stripping would only cost time.
         let choice = if choice == ColorChoice::Never { ColorChoice::AlwaysAnsi } else { choice };
         Self::Stdout(BufWriter::new(AutoStream::new(io::stdout().lock(), choice)))
@@ -88,12 +90,22 @@ impl Output {
 
 /// Whether and how text is coloured.
 pub(super) fn color_choice(args: &AnalyzeArgs) -> ColorChoice {
-    match args.color {
+    choice(args.color, args.output_file().is_some())
+}
+
+/// Whether and how text is coloured that goes to a file, or to standard output.
+pub(super) fn choice(color: Color, to_file: bool) -> ColorChoice {
+    match color {
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
-        Color::Auto if args.output_file().is_some() => ColorChoice::Never,
+        Color::Auto if to_file => ColorChoice::Never,
         Color::Auto => AutoStream::choice(&io::stdout()),
     }
+}
+
+/// Columns of the terminal, where its shell tells.
+pub(super) fn columns() -> Option<u16> {
+    env::var("COLUMNS").ok()?.parse().ok()
 }
 
 /// A new file in `folder` with the rights that any new file has there.

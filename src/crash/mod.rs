@@ -161,6 +161,9 @@ fn lock_failure(
     exception: &EffectiveException,
     encoding: LockCountEncoding,
 ) -> Option<LockFailure> {
+    if let Some(lock) = wow64_ntdll(scene.dump, exception) {
+        return Some(lock);
+    }
     let substitutes = |frame: &Frame| verifier::is_verifier(scene.dump, frame.module);
     match operation::read_frames(
         frames,
@@ -188,6 +191,26 @@ fn behind_verifier(
     };
     let caller = found.caller.and_then(|caller| (caller..=frames.len()).find(is_outside));
     FoundOperation { caller: caller.filter(|index| *index < frames.len()), ..found }
+}
+
+/// A WoW64 process whose 32-bit registers are not in the dump: what is walked then is the 64-bit side's stack.
+///
+/// - situation: a handle status raised in the 32-bit ntdll, of which the dump has the record and no registers.
+/// - example: a small dump by a 64-bit writer that lacks the CPU areas.
+/// - handling: it may be a failed signal: a lock failure without operation and section, marked as inferred, which stays
+///   inconclusive; nothing is read from the 64-bit stack.
+/// - test: `wow64_without_registers_stays_open` (tests/accuracy).
+fn wow64_ntdll(dump: &Dump<'_>, exception: &EffectiveException) -> Option<LockFailure> {
+    let code = exception.record.code;
+    let raised = operation::is_handle_status(code).then(|| dump.x86_module_of_exception());
+    raised.flatten().filter(|module| module.is_named("ntdll.dll"))?;
+    Some(LockFailure {
+        operation: None,
+        source: OperationSource::Inferred,
+        failure: Failure::Signal(code),
+        caller: None,
+        located: None,
+    })
 }
 
 /// A fast fail while an initialisation links its debug record into the list (critical-sections.md 4.4).

@@ -8,12 +8,14 @@ use super::frame::{Frame, Trust};
 use super::names;
 use super::stack::{self, Scene};
 use crate::dump::memory::PointerWidth;
-use crate::dump::{Cpu, stream_type};
+use crate::dump::{Cpu, Dump, Thread, stream_type};
 use crate::image::IpKind;
 use crate::image::registers::{Provenance, Register, RegisterFile};
 use async_trait::async_trait;
 use minidump::format::{MINIDUMP_LOCATION_DESCRIPTOR, MINIDUMP_MEMORY_DESCRIPTOR};
-use minidump::{MinidumpContext, MinidumpMemory, MinidumpModuleList, Module, UnifiedMemory};
+use minidump::{
+    MinidumpContext, MinidumpMemory, MinidumpModule, MinidumpModuleList, Module, UnifiedMemory,
+};
 use minidump_unwind::{
     CallStack, FileError, FileKind, FillSymbolError, FrameSymbolizer, FrameTrust, FrameWalker,
     StackFrame, SymbolProvider, SystemInfo, walk_stack,
@@ -120,7 +122,7 @@ impl ImageProvider<'_, '_> {
 #[must_use]
 pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
     let width = scene.dump.system.pointer_width;
-    let modules: MinidumpModuleList = scene.dump.minidump.get_stream().unwrap_or_default();
+    let modules = crate_modules(scene.dump);
     let mut call_stack = CallStack::with_context(context.clone());
     let memory = stack_memory(scene, context.get_stack_pointer());
     let provider =
@@ -144,6 +146,19 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
     frames
 }
 
+/// The modules in the crate's form. The streams of a WoW64 process list both sides' modules; its 32-bit side has
+/// its own.
+fn crate_modules(dump: &Dump<'_>) -> MinidumpModuleList {
+    if !dump.system.is_wow64_from_32_bit() {
+        return dump.minidump.get_stream().unwrap_or_default();
+    }
+    let converted = dump.modules.iter().filter_map(|module| {
+        let size = u32::try_from(module.size).ok()?;
+        Some(MinidumpModule::new(module.base, size, &module.name))
+    });
+    MinidumpModuleList::from_modules(converted.collect())
+}
+
 /// The stacks of all threads by minidump-processor, with csdump's unwinder as its provider: thread ids and
 /// frames, in the dump's order. `None` when the dump lacks what the processor insists on (SystemInfo, ThreadList),
 /// when it has more frames than are allowed, and when its handle stream is one that csdump's own reader
@@ -151,6 +166,13 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
 #[must_use]
 pub fn walk_all(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
     let dump = scene.dump;
+    if dump.system.is_wow64_from_32_bit() {
+        // The processor knows only the streams, which are the 64-bit side's.
+        let of = |context: &MinidumpContext| walk(scene, context);
+        let stack =
+            |thread: &Thread| (thread.id, thread.context.as_ref().map(of).unwrap_or_default());
+        return Some(dump.threads.iter().map(stack).collect());
+    }
     let complained = dump.warnings.iter().any(|warning| warning.stream == HANDLE_DATA);
     let has_stream = dump.stream(stream_type::HANDLE_DATA).is_some();
     if has_stream && (dump.handles.is_none() || complained) {
@@ -242,7 +264,6 @@ fn converted(scene: Scene<'_, '_>, frame: &StackFrame, is_first: bool) -> Frame 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Dump;
     use crate::dump::synth::{Synth, SynthHandle, SynthThread, context};
     use crate::image::flow::FlowCache;
     use crate::image::images::Images;

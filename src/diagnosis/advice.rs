@@ -23,6 +23,8 @@ pub const CAPTURE_ALL: &str = "procdump -ma -e 1 -f C0000008 PROGRAM, or WER Loc
 
 const CAPTURE_HANDLES: &str = "MiniDumpWithHandleData (0x4): procdump -ma or -mm, WER LocalDumps with DumpType=2; .dump /mh in WinDbg";
 
+const CAPTURE_32_BIT: &str = "a 32-bit writer: procdump -ma without -64, WER; a 64-bit writer with all memory, taken at the exception";
+
 /// What is missing that would have helped.
 #[must_use]
 pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
@@ -31,7 +33,13 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         case.lock.failure,
         Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)
     );
-    if case.lock.source == OperationSource::Inferred {
+    if case.scene.dump.x86_module_of_exception().is_some() {
+        missing.push(Missing {
+            what: "the 32-bit registers of the exception",
+            consequence: "only the 64-bit side of the 32-bit process is seen: the failing call is not on it",
+            capture_with: CAPTURE_32_BIT,
+        });
+    } else if case.lock.source == OperationSource::Inferred {
         missing.push(Missing {
             what: "ntdll's code and export table",
             consequence: "the failing function is inferred, not named",
@@ -100,7 +108,8 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
         steps.push(format!("Capture the next crash with everything in it: {CAPTURE_ALL}."));
     }
     for cause in &diagnosis.named {
-        steps.extend(for_cause(*cause).iter().map(|step| (*step).to_owned()));
+        let CauseSteps { find, mend } = cause_steps(*cause);
+        steps.extend([find, mend].map(str::to_owned));
     }
     if let Some(section) = case.section {
         steps.push(format!(
@@ -119,41 +128,56 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     steps
 }
 
-fn for_cause(cause: Cause) -> &'static [&'static str] {
-    match cause {
-        Cause::HandleClosed => &[
-            "Find the code that closes a handle it does not own: run under Application Verifier with Handles, or !htrace -enable; stop 0x300 breaks at the stray CloseHandle.",
+/// What to do about a cause: one sentence on how to find it in the code, one on how to mend it. The pages of
+/// `csdump explain` go on from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CauseSteps {
+    /// How to find it.
+    pub find: &'static str,
+    /// How to mend it.
+    pub mend: &'static str,
+}
+
+/// The steps for a cause.
+#[must_use]
+pub fn cause_steps(cause: Cause) -> CauseSteps {
+    let (find, mend) = match cause {
+        Cause::HandleClosed => (
+            "Find the code that closes a handle it does not own: with Application Verifier's Handles check, or after !htrace -enable, !htrace names every closer.",
             "Look for a handle that is closed twice, and for handle variables that are not set on every path before CloseHandle.",
-        ],
-        Cause::Corrupted => &[
-            "Find the writer: run under page heap (gflags /p /enable PROGRAM /full) or Application Verifier with Heaps and Locks.",
-            "Look at the objects beside the section for a buffer that is too small; ba w4 on LockSemaphore catches the write in a debugger.",
-        ],
-        Cause::NeverInitialized => &[
-            "Make sure that InitializeCriticalSection runs before the first use: static initialisation order, error paths that skip a constructor.",
+        ),
+        Cause::Corrupted => (
+            "Find the writer: run under page heap (gflags /p /enable PROGRAM /full) or Application Verifier with Heaps and Locks; a debugger's ba w4 on the damaged field stops at the write.",
+            "Look at the objects beside the section for a buffer that is too small.",
+        ),
+        Cause::NeverInitialized => (
             "Run under Application Verifier with Locks: stop 0x210 breaks at the first use.",
-        ],
-        Cause::Deleted => &[
+            "Make sure that InitializeCriticalSection runs before the first use: static initialisation order, error paths that skip a constructor.",
+        ),
+        Cause::Deleted => (
             "Find who destroys the section: a destructor that runs while another thread is still inside its last LeaveCriticalSection, or a static destroyed at exit.",
             "Join or signal the other threads before DeleteCriticalSection; Application Verifier with Locks breaks at stop 0x208 or 0x210.",
-        ],
-        Cause::MemoryReleased => &[
-            "Find who released the memory: an object freed, a DLL unloaded or a stack frame left while the lock was in use.",
+        ),
+        Cause::MemoryReleased => (
             "Run under Application Verifier with Locks (stops 0x201, 0x202, 0x204, 0x212, 0x213) and page heap.",
-        ],
-        Cause::Copied => &[
+            "Find who released the memory: an object freed, a DLL unloaded or a stack frame left while the lock was in use.",
+        ),
+        Cause::Copied => (
             "Find the copy: memcpy, realloc, a container that moves its elements, or a default copy constructor of the class that holds the section.",
             "Delete the class's copy operations, or hold the section behind a pointer.",
-        ],
-        Cause::BadPointer => &[
+        ),
+        Cause::BadPointer => (
             "Follow the pointer that the caller passed: see the caller's frame and its call site.",
             "Check for a NULL or stale this pointer in the calling function.",
-        ],
-        Cause::CrossProcess => &[
+        ),
+        Cause::CrossProcess => (
+            "Find who shares the memory: !address on the section shows a mapped view; look for the CreateFileMapping or MapViewOfFile behind it.",
             "Use a named mutex for memory that several processes share; a critical section works in one process only.",
-        ],
-        Cause::NotOwner => &[
-            "Pair every LeaveCriticalSection with an EnterCriticalSection of the same thread; run under Application Verifier with Locks (stops 0x209, 0x214).",
-        ],
-    }
+        ),
+        Cause::NotOwner => (
+            "Run under Application Verifier with Locks: stops 0x209 and 0x214 break at the unmatched LeaveCriticalSection.",
+            "Pair every LeaveCriticalSection with an EnterCriticalSection of the same thread.",
+        ),
+    };
+    CauseSteps { find, mend }
 }

@@ -37,6 +37,22 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// All mechanisms.
+    pub const ALL: [Self; 12] = [
+        Self::HandleSlotEmpty,
+        Self::HandleWrongType,
+        Self::HandleAccessDenied,
+        Self::HandleImplausible,
+        Self::SectionZeroed,
+        Self::SectionUnreadable,
+        Self::DebugInfoInvalid,
+        Self::PointerInvalid,
+        Self::NotOwner,
+        Self::PossibleDeadlock,
+        Self::VerifierStop,
+        Self::Unknown,
+    ];
+
     /// The id as it stands in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

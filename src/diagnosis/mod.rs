@@ -142,7 +142,7 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
     let no_cause =
         verifier::other_reason(case.lock.failure).is_some() || verifier::is_guessed(case);
     let unexplained = case.lock.failure == Failure::OtherAccess || not_read_in || no_cause;
-    refused || no_events || unexplained || dump.system.wow64
+    refused || no_events || unexplained || dump.system.is_wow64_from_64_bit()
 }
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under

@@ -25,6 +25,7 @@ pub mod teb;
 pub mod text;
 pub mod threads;
 pub mod unloaded;
+pub mod wow64;
 
 use minidump::{Minidump, MinidumpContext};
 
@@ -72,6 +73,8 @@ pub struct Dump<'a> {
     pub threads: Vec<Thread>,
     /// The exception, when there was one.
     pub exception: Option<ExceptionStream>,
+    /// Where the exception's registers were found, in the 32-bit side of a WoW64 process.
+    pub wow64_context: Option<wow64::ContextSource>,
     /// The open handles; `None` without a usable handle stream.
     pub handles: Option<HandleTable>,
     /// The regions of the address space, sorted by address; `None` without that stream.
@@ -140,6 +143,7 @@ impl<'a> Dump<'a> {
             modules,
             threads,
             exception,
+            wow64_context: None,
             warnings: warnings.finish(),
             streams,
             contexts,

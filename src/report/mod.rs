@@ -5,7 +5,9 @@ pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod json;
+pub mod markdown;
 pub mod model;
 pub mod names;
 pub mod text;
 pub mod time;
+mod wording;

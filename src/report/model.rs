@@ -121,9 +121,10 @@ pub struct DumpInfo {
     /// The Windows version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os: Option<OsInfo>,
-    /// The processor architecture: `x86`, `x64`, `arm64`.
+    /// The processor architecture of the side of the process that was analysed: `x86`, `x64`, `arm64`.
     pub cpu: String,
-    /// Whether it is a 32-bit process on 64-bit Windows, as far as the dump shows.
+    /// Whether it is a 32-bit process on 64-bit Windows, as far as the dump shows; with `cpu` `x86` its 32-bit side was
+    /// analysed, else only the 64-bit side.
     pub wow64: bool,
     /// The process.
     pub process: ProcessInfo,

@@ -4,15 +4,17 @@
 
 mod advice;
 mod causes;
+mod explain;
 mod page;
 mod section;
 mod stack;
 mod summary;
-mod wording;
+
+pub use self::explain::{explanations, index};
 
 use self::page::Page;
-use super::escape;
 use super::model::{ErrorLine, Line, Outcome, Report};
+use super::{escape, wording};
 
 /// Width of the text in columns, when nothing says another.
 pub const DEFAULT_WIDTH: u16 = 100;

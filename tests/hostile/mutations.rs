@@ -3,13 +3,14 @@
 use super::{Random, analyse, lab, layouts, put, watched};
 
 /// Dumps small enough for thousands of runs, of every kind.
-const SMALL: [&str; 6] = [
+const SMALL: [&str; 7] = [
     "closed-x64-new-normal",
     "closed-x64-new-wer",
     "closed-x86-old-normal",
     "closed-x86-old-wer",
     "nested-x64-new-wer",
     "unloaded-dll-x86-new-wer",
+    "recycled-wow64-cpu-area-wer",
 ];
 /// Dumps with images: unwinding, exports, imports.
 const FULL: [&str; 2] = ["closed-x64-new-full", "recycled-x86-new-full"];

@@ -68,6 +68,11 @@ impl Page {
         self.rows(items.into_iter().map(|item| vec![mark.to_owned(), item]));
     }
 
+    /// A command on a line of its own, which does not wrap: it is there to be copied.
+    pub(super) fn command(&mut self, command: &str) {
+        self.line(&format!("  {}", escape::cell(command)), Style::new().bold());
+    }
+
     /// A table whose cells wrap.
     pub(super) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = self.new_table();
