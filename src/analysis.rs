@@ -11,7 +11,8 @@ use crate::diagnosis::advice::{self, Missing};
 use crate::diagnosis::mechanism::{Mechanism, mechanism};
 use crate::diagnosis::{self, Diagnosis};
 use crate::dump::Dump;
-use crate::findings::{self, Case, Finding, FindingId};
+use crate::findings::operations::{self, HandleHistory};
+use crate::findings::{self, Case, Finding, FindingId, history};
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
@@ -35,6 +36,8 @@ pub struct LockAnalysis {
     pub handle: Option<(u64, HandleState)>,
     /// Where the handle's value was read.
     pub handle_source: &'static str,
+    /// What the handle trace holds of it.
+    pub history: Option<HandleHistory>,
     /// What happened.
     pub mechanism: Mechanism,
     /// The facts.
@@ -96,6 +99,18 @@ fn wow64_warning(dump: &Dump<'_>, crash: Option<&Crash>) -> Option<String> {
     }
     let failed = crash.is_some_and(|crash| crash.lock.is_some());
     failed.then(|| format!("{SIDE}: sections of its own code are not decoded"))
+}
+
+/// What the handle trace of a dump holds of a handle; `None` without a trace.
+#[must_use]
+pub fn handle_history(dump: &Dump<'_>, value: u64) -> Option<HandleHistory> {
+    dump.handle_trace?;
+    let images =
+        Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+    let flows = FlowCache::default();
+    let scene = Scene { dump, images: &images, flows: &flows };
+    let (crash, _) = crash_with_encoding(scene, &mut Vec::new());
+    operations::read(scene, value, crash.as_ref().and_then(history::failed_call))
 }
 
 /// The crash, read with the `LockCount` encoding of the version, or with the other where only that fits.
@@ -174,6 +189,7 @@ fn analyze_lock(
             section: case.section.cloned(),
             handle: case.handle,
             handle_source,
+            history: case.history.cloned(),
             mechanism: mechanism(case, &findings),
             missing: advice::missing(case),
             next_steps: advice::next_steps(case, &diagnosis),
@@ -198,16 +214,27 @@ fn with_case<T>(
         .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
     let others = findings::listed_sections(scene, section.as_ref());
-    let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
+    let history = handle.and_then(|(value, _)| {
+        operations::read(scene, value, history::failed_call(crash)).filter(|_| value != 0)
+    });
+    let case = Case {
+        scene,
+        crash,
+        lock,
+        section: section.as_ref(),
+        handle,
+        history: history.as_ref(),
+        others: &others,
+    };
     // The handle that was passed is not the one that stands there now.
-    let handle = handle.filter(|_| handle_source == FROM_STACK || !findings::changed_since(case));
-    let case = Case { handle, ..case };
+    let handle = handle.filter(|_| handle_source != FROM_MEMORY || !findings::changed_since(case));
+    let case = Case { handle, history: case.history.filter(|_| handle.is_some()), ..case };
     let findings = findings::collect(case);
     Some(judge(case, findings, handle_source))
 }
 
-/// The handle: the one that was passed where the stack still shows it, else `LockSemaphore` from memory, unless
-/// the section is zero, which says that the handle is lost (critical-sections.md 5.5). Failures that do not
+/// The handle: the one that was passed where the stack or the handle trace still shows it, else `LockSemaphore` from
+/// memory, unless the section is zero, which says that the handle is lost (critical-sections.md 5.5). Failures that do not
 /// involve the handle have none.
 fn handle_of(
     scene: Scene<'_, '_>,
@@ -223,8 +250,20 @@ fn handle_of(
         return (Some(looked_up(value)), FROM_STACK);
     }
     let raw = section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
-    (raw.map(|raw| looked_up(raw.lock_semaphore)), FROM_MEMORY)
+    let stored = raw.map(|raw| raw.lock_semaphore);
+    let recorded = history::failed_call(crash)
+        .and_then(|failed| operations::bad_reference(scene.dump, failed, stored));
+    match (recorded, stored) {
+        (Some(value), Some(stored)) if value & !3 == stored & !3 => {
+            (Some(looked_up(stored)), FROM_BOTH)
+        }
+        (Some(value), _) => (Some(looked_up(value)), FROM_TRACE),
+        (None, stored) => (stored.map(looked_up), FROM_MEMORY),
+    }
 }
 
 const FROM_MEMORY: &str = "LockSemaphore in memory";
+const FROM_TRACE: &str = "bad reference of the faulting thread in the handle trace";
+const FROM_BOTH: &str =
+    "LockSemaphore in memory, confirmed by the bad reference in the handle trace";
 const FROM_STACK: &str = "argument of the system service on the stack";

@@ -3,6 +3,8 @@
 
 #[path = "cli/explain.rs"]
 mod explain;
+#[path = "cli/handles.rs"]
+mod handles;
 
 #[path = "cli/usage.rs"]
 mod usage;

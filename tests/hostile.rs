@@ -17,6 +17,8 @@ mod support;
 mod bad_input;
 #[path = "hostile/expensive.rs"]
 mod expensive;
+#[path = "hostile/handle_trace.rs"]
+mod handle_trace;
 #[path = "hostile/layouts.rs"]
 mod layouts;
 #[path = "hostile/mutations.rs"]

@@ -11,6 +11,8 @@
 
 mod support;
 
+#[path = "real_dumps/handle_trace.rs"]
+mod handle_trace;
 #[path = "real_dumps/sections.rs"]
 mod sections;
 

@@ -6,6 +6,7 @@ mod completions;
 mod engine;
 mod exit;
 mod explain;
+mod handles;
 mod man;
 mod message;
 mod output;
@@ -32,6 +33,7 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Analyze(args) => analyze::run(&args, engine::analyze),
         Command::Explain(args) => explain::run(&args),
+        Command::Handles(args) => handles::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

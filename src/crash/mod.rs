@@ -1,6 +1,7 @@
 //! Steps 2 and 3, crash and locate: the effective exception, the faulting thread's stack, the lock operation
 //! that failed, and the address of the section it failed on.
 
+pub mod back_trace;
 pub mod call_site;
 pub mod exception;
 pub mod fault;

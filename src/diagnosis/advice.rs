@@ -3,8 +3,9 @@
 use super::Diagnosis;
 use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
-use crate::critsec::handle::HandleState;
+use crate::critsec::handle::{HandleState, is_plausible};
 use crate::dump::Cpu;
+use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, event_mode, initialisation_trace, is_wine};
 
 /// Something that is missing from the dump.
@@ -20,6 +21,9 @@ pub struct Missing {
 
 /// How to capture everything that a diagnosis can need.
 pub const CAPTURE_ALL: &str = "procdump -ma -e 1 -f C0000008 PROGRAM, or WER LocalDumps with DumpType=2; from code: MiniDumpWithFullMemory | MiniDumpWithHandleData";
+
+/// How to capture who closes a handle (critical-sections.md 7.4; learn.microsoft.com, `-htrace`).
+const CAPTURE_TRACE: &str = "handle tracing on before the crash: Application Verifier with Handles, or !htrace -enable in WinDbg; then procdump -ma, or .dump /ma in WinDbg";
 
 const CAPTURE_HANDLES: &str = "MiniDumpWithHandleData (0x4): procdump -ma or -mm, WER LocalDumps with DumpType=2; .dump /mh in WinDbg";
 
@@ -68,6 +72,14 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: CAPTURE_HANDLES,
         });
     }
+    let is_handle = |(value, _): (u64, _)| is_plausible(case.scene.dump, value);
+    if needs_handle && case.scene.dump.handle_trace.is_none() && case.handle.is_none_or(is_handle) {
+        missing.push(Missing {
+            what: "the handle trace (stream 18)",
+            consequence: "who opened and who closed the handle was not recorded",
+            capture_with: CAPTURE_TRACE,
+        });
+    }
     if gone && case.scene.dump.memory_info.is_none() {
         missing.push(Missing {
             what: "the memory map",
@@ -107,6 +119,14 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     if !diagnosis.decided {
         steps.push(format!("Capture the next crash with everything in it: {CAPTURE_ALL}."));
     }
+    if let Some(Closing::ByOtherCode(one)) = case.history.and_then(history::closing)
+        && let Some(place) =
+            one.place.as_deref().filter(|_| diagnosis.named.contains(&Cause::HandleClosed))
+    {
+        steps.push(format!(
+            "Look at the code before {place}: it closes a handle that it no longer owns, or never owned."
+        ));
+    }
     for cause in &diagnosis.named {
         let CauseSteps { find, mend } = cause_steps(*cause);
         steps.extend([find, mend].map(str::to_owned));
@@ -123,7 +143,11 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     if let Some((value, HandleState::Event | HandleState::OtherObject | HandleState::Absent)) =
         case.handle
     {
-        steps.push(format!("In WinDbg: !handle {value:#x} f; with handle tracing on, !htrace {value:#x} names who closed it."));
+        let traced = case.history.is_some_and(|history| !history.operations.is_empty());
+        let htrace = if traced { "csdump handles DUMP" } else { "with handle tracing on, !htrace" };
+        steps.push(format!(
+            "In WinDbg: !handle {value:#x} f; {htrace} {value:#x} names who closed it."
+        ));
     }
     steps
 }

@@ -33,7 +33,11 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .collect();
     if has(FindingId::ChangedSince) {
         for cause in [Cause::HandleClosed, Cause::NeverInitialized, Cause::Copied] {
-            excluded.push(Exclusion { cause, reason: CHANGED });
+            // What the kernel recorded does not rest on the section's bytes.
+            let recorded = cause == Cause::HandleClosed && has(FindingId::HandleClosedByOtherCode);
+            if !recorded {
+                excluded.push(Exclusion { cause, reason: CHANGED });
+            }
         }
     }
     if has(FindingId::OnDeadStack) {
@@ -43,7 +47,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         }
     }
     if matches!(failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)) {
-        if has(FindingId::EventsImpossible) {
+        // An event that is recorded to have been made was possible, whatever the flags say now.
+        if has(FindingId::EventsImpossible) && !has(FindingId::HandleOpenedForSection) {
             excluded.push(Exclusion {
                 cause: Cause::HandleClosed,
                 reason: "on this Windows, with this compatibility setting, ntdll creates no event that could be closed",

@@ -11,6 +11,7 @@ pub mod weights;
 use crate::crash::exception::IN_PAGE_ERROR;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::gate::Gate;
+use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, Finding, FindingId, event_mode, has, is_wine};
 use cause::Cause;
 use rank::RankedCause;
@@ -123,10 +124,10 @@ fn pair(ranked: &[RankedCause]) -> Option<(Cause, Cause)> {
     (undecidable && first.probability < NAMED && sum >= 0.8).then_some((first.cause, second.cause))
 }
 
-/// What keeps a verdict open whatever the weights say: a section that the gate refused, an access violation that
-/// nothing explains, a closed handle where Windows may have no handles at all, a 32-bit process seen from its
-/// 64-bit side.
-fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
+/// What keeps a verdict open whatever the weights say: a section that the gate refused, or that holds another handle, an access violation that
+/// nothing explains, a closed handle where Windows may have no handles at all (and none is recorded to have been made),
+/// a 32-bit process seen from its 64-bit side.
+fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let dump = case.scene.dump;
     let refused = case.lock.located.as_ref().is_some_and(|located| {
         matches!(case.lock.failure, Failure::Signal(_))
@@ -134,6 +135,7 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
     });
     let events = event_mode(dump, is_wine(dump, case.scene.images));
     let no_events = events == EventMode::Unknown
+        && !has(findings, FindingId::HandleOpenedForSection)
         && ranked
             .first()
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
@@ -142,16 +144,35 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
     let no_cause =
         verifier::other_reason(case.lock.failure).is_some() || verifier::is_guessed(case);
     let unexplained = case.lock.failure == Failure::OtherAccess || not_read_in || no_cause;
-    refused || no_events || unexplained || dump.system.is_wow64_from_64_bit()
+    refused
+        || no_events
+        || is_of_another_handle(case)
+        || unexplained
+        || dump.system.is_wow64_from_64_bit()
+}
+
+/// The kernel recorded that another handle was passed than the section holds: it was written to since, or it is not the
+/// section that failed.
+fn is_of_another_handle(case: Case<'_, '_>) -> bool {
+    let recorded =
+        case.history.filter(|history| history.operations.iter().any(|one| one.is_failure));
+    let raw = case.section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
+    recorded.zip(raw).is_some_and(|(history, raw)| history.value != raw.lock_semaphore & !3)
 }
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under
-/// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it.
+/// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it, or the handle trace
+/// shows the closing.
 fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let of_handle =
         ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
     let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
-    of_handle && missing && !has(findings, FindingId::WaitersUseThisHandle)
+    let seen = [
+        FindingId::WaitersUseThisHandle,
+        FindingId::HandleClosedByOtherCode,
+        FindingId::HandleClosedByOtherDelete,
+    ];
+    of_handle && missing && !seen.iter().any(|id| has(findings, *id))
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are
@@ -162,7 +183,7 @@ fn is_decided(
     findings: &[Finding],
     readable: bool,
 ) -> bool {
-    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked) {
+    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked, findings) {
         return false;
     }
     let named = case.lock.source != OperationSource::Inferred;
@@ -185,19 +206,38 @@ fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decide
     match (named, decided) {
         ([one, other], _) => format!(
             "{what} because either {} or {} ({} together; the dump cannot tell which).",
-            one.clause(),
-            other.clause(),
+            clause(case, *one),
+            clause(case, *other),
             share(2)
         ),
-        ([cause, ..], true) => format!("{what} because {} ({}).", cause.clause(), share(1)),
+        ([cause, ..], true) => format!("{what} because {} ({}).", clause(case, *cause), share(1)),
         ([cause, ..], false) => format!(
             "{what}, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
             share(1),
-            cause.clause()
+            clause(case, *cause)
         ),
         ([], _) => {
             format!("{what}, but the dump does not hold enough to say why; no cause stands out.")
         }
+    }
+}
+
+/// What the cause says, and by whom, where the handle trace names the code that did it.
+fn clause(case: Case<'_, '_>, cause: Cause) -> String {
+    let closing =
+        case.history.and_then(|history| Some((history.value, history::closing(history)?)));
+    match (cause, closing) {
+        (Cause::HandleClosed, Some((value, Closing::ByOtherCode(one)))) => format!(
+            "its event handle {value:#x} was closed by other code: {}",
+            history::by_whom(one)
+        ),
+        (Cause::Deleted, Some((_, Closing::Deleted(one)))) => {
+            format!("{}: {}", cause.clause(), history::by_whom(one))
+        }
+        (Cause::Copied, Some((_, Closing::Deleted(one)))) => {
+            format!("{}; the original was deleted: {}", cause.clause(), history::by_whom(one))
+        }
+        _ => cause.clause().to_owned(),
     }
 }
 

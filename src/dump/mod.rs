@@ -5,6 +5,7 @@ pub mod container;
 mod context;
 pub mod error;
 pub mod exception;
+pub mod handle_trace;
 pub mod handles;
 pub mod header;
 pub mod kind;
@@ -33,6 +34,7 @@ pub use bytes::Stream;
 pub use container::{DumpFile, Limits};
 pub use error::{DumpError, Warning};
 pub use exception::{ExceptionRecord, ExceptionStream};
+pub use handle_trace::{HandleOperation, HandleTrace, OperationKind};
 pub use handles::{EventInfo, Handle, HandleTable, ObjectInfo};
 pub use header::{Header, StreamEntry, stream_type};
 pub use kind::MemoryKind;
@@ -77,6 +79,8 @@ pub struct Dump<'a> {
     pub wow64_context: Option<wow64::ContextSource>,
     /// The open handles; `None` without a usable handle stream.
     pub handles: Option<HandleTable>,
+    /// What the kernel recorded of handles being opened and closed; `None` without that stream.
+    pub handle_trace: Option<HandleTrace<'a>>,
     /// The regions of the address space, sorted by address; `None` without that stream.
     pub memory_info: Option<Vec<MemoryInfo>>,
     /// How much memory the dump holds.
@@ -127,6 +131,9 @@ impl<'a> Dump<'a> {
             handles: streams
                 .stream(stream_type::HANDLE_DATA)
                 .and_then(|stream| handles::read(bytes, stream, &mut warnings)),
+            handle_trace: streams
+                .stream(stream_type::HANDLE_OPERATION_LIST)
+                .and_then(|stream| handle_trace::read(stream, width, &mut warnings)),
             memory_info: streams
                 .stream(stream_type::MEMORY_INFO_LIST)
                 .and_then(|stream| memory_info::read(stream, &mut warnings)),

@@ -10,6 +10,7 @@
 mod causes;
 mod environment;
 mod handle;
+mod history;
 mod integrity;
 mod mechanisms;
 mod memory;
@@ -148,6 +149,7 @@ pub struct Family {
 pub const FAMILIES: &[Family] = &[
     Family { title: "Causes", explanations: causes::ALL },
     Family { title: "Findings: the handle", explanations: handle::ALL },
+    Family { title: "Findings: the handle's history", explanations: history::ALL },
     Family { title: "Findings: the section's own fields", explanations: integrity::ALL },
     Family { title: "Findings: patterns and neighbours", explanations: patterns::ALL },
     Family { title: "Findings: where the address points", explanations: memory::ALL },

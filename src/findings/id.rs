@@ -32,6 +32,24 @@ pub enum FindingId {
     WaitersUseOtherHandle,
     /// Threads that wait at this section wait for the handle in `LockSemaphore`.
     WaitersUseThisHandle,
+    /// The kernel recorded the failing call's reference to the handle.
+    HandleBadReferenceRecorded,
+    /// The handle was opened by a lock function, as the event of a section.
+    HandleOpenedForSection,
+    /// The handle was opened by other code, and never for a section as far as the trace goes.
+    HandleOpenedByOtherCode,
+    /// The trace has no operation on the handle but its use.
+    HandleNeverOpenedHere,
+    /// The handle was closed by code that is no lock function.
+    HandleClosedByOtherCode,
+    /// The handle was closed by the deletion of a section.
+    HandleClosedByDelete,
+    /// The handle was closed by the deletion of a section, and this one is not deleted.
+    HandleClosedByOtherDelete,
+    /// The handle was closed by a function of ntdll that cannot be named, without CloseHandle.
+    HandleClosedWithinNtdll,
+    /// The handle was closed, and the trace does not tell by what.
+    HandleClosedUnattributed,
     /// Windows 10 or later without the compatibility flag: ntdll never stores a handle.
     EventsImpossible,
     /// Windows 10 or later, and the compatibility flag is not in the dump.
@@ -177,6 +195,15 @@ impl FindingId {
             Self::NoUnclaimedEvent => "no-unclaimed-event",
             Self::WaitersUseOtherHandle => "waiters-use-other-handle",
             Self::WaitersUseThisHandle => "waiters-use-this-handle",
+            Self::HandleBadReferenceRecorded => "handle-bad-reference-recorded",
+            Self::HandleOpenedForSection => "handle-opened-for-section",
+            Self::HandleOpenedByOtherCode => "handle-opened-by-other-code",
+            Self::HandleNeverOpenedHere => "handle-never-opened-here",
+            Self::HandleClosedByOtherCode => "handle-closed-by-other-code",
+            Self::HandleClosedByDelete => "handle-closed-by-delete",
+            Self::HandleClosedByOtherDelete => "handle-closed-by-other-delete",
+            Self::HandleClosedWithinNtdll => "handle-closed-within-ntdll",
+            Self::HandleClosedUnattributed => "handle-closed-unattributed",
             Self::EventsImpossible => "events-impossible",
             Self::EventsUnlikely => "events-unlikely",
             Self::ContendedWithoutRecord => "contended-without-record",

@@ -3,9 +3,12 @@
 mod claims;
 mod environment;
 mod handle;
+pub mod history;
 mod id;
 mod integrity;
 mod memory;
+pub mod operations;
+mod order;
 mod patterns;
 mod threads;
 mod verifier;
@@ -36,6 +39,8 @@ pub struct Case<'c, 'd> {
     pub section: Option<&'c CriticalSection>,
     /// The handle's value and state.
     pub handle: Option<(u64, HandleState)>,
+    /// What the handle trace holds of the handle.
+    pub history: Option<&'c operations::HandleHistory>,
     /// Other sections of the process, from the list of debug records.
     pub others: &'c [ListedSection],
 }
@@ -85,6 +90,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         integrity::collect(case, &mut findings);
         patterns::collect(case, &mut findings);
     }
+    history::collect(case, &mut findings);
     memory::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);

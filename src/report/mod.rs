@@ -4,6 +4,8 @@ pub mod build;
 pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod handles;
+mod history;
 pub mod json;
 pub mod markdown;
 pub mod model;

@@ -341,8 +341,40 @@ pub struct HandleInfo {
     /// A remark on the state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Recorded operations on the value.
+    /// Recorded operations on the value, one line each; see `history_order`.
     pub history: Vec<String>,
+    /// `oldest-first`, or `unknown`: then the operations are as the stream has them, which says nothing of their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_order: Option<String>,
+    /// Number of recorded operations on the value, where `history` has not all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_total: Option<usize>,
+    /// The operations behind `history`, in the same order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<OperationInfo>,
+}
+
+/// A recorded operation on a handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OperationInfo {
+    /// `open`, `close`, `bad-reference`, `other`.
+    pub operation: String,
+    /// What it was for: `section-event`, `section-deleted`, `other-code`, `within-ntdll`, `unknown`.
+    pub purpose: String,
+    /// Id of the thread that did it.
+    pub thread_id: String,
+    /// Id of that thread's process.
+    pub process_id: u32,
+    /// The code behind the system's modules that did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The system function that this code called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// It is the very call that failed.
+    pub failing: bool,
+    /// The recorded stack, innermost frame first.
+    pub frames: Vec<FrameInfo>,
 }
 
 /// Why it happened.

@@ -5,6 +5,8 @@
 mod advice;
 mod causes;
 mod explain;
+mod handles;
+mod history;
 mod page;
 mod section;
 mod stack;
@@ -71,12 +73,15 @@ pub fn render_report(report: &Report, layout: Layout) -> String {
         causes::why(&mut page, report);
         section::section(&mut page, report);
         section::handle(&mut page, report);
+        history::write(&mut page, report);
         causes::ranking(&mut page, report);
         stack::write(&mut page, report);
     }
     advice::write(&mut page, report);
     page.finish()
 }
+
+pub use handles::render as render_handles;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::{ran, stderr, stdout};
 fn help_names_every_command_and_the_exit_codes() {
     let output = ran(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    for part in ["analyze", "explain", "schema", "completions", "man", "Exit codes:"] {
+    for part in ["analyze", "explain", "handles", "schema", "completions", "man", "Exit codes:"] {
         assert!(stdout(&output).contains(part), "{part}");
     }
     assert_eq!(stderr(&output), "");

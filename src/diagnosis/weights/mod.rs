@@ -8,6 +8,7 @@
 //! The numbers follow critical-sections.md section 9; frequencies in the lab are not used.
 
 mod handle;
+mod history;
 mod section;
 mod surroundings;
 mod verifier;
@@ -49,6 +50,10 @@ pub enum Group {
     OtherSections,
     /// What Application Verifier said.
     Verifier,
+    /// Who closed the handle, by the handle trace.
+    Closing,
+    /// Who opened the handle, by the handle trace.
+    Opening,
     /// The kind of environment; carries no weight.
     Environment,
 }
@@ -91,7 +96,8 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS).chain(verifier::ROWS)
+    let rows = handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS);
+    rows.chain(surroundings::ROWS).chain(verifier::ROWS)
 }
 
 #[cfg(test)]

@@ -116,6 +116,7 @@ impl<'a> Dump<'a> {
             exception: None,
             wow64_context: None,
             handles: self.handles.clone(),
+            handle_trace: self.handle_trace,
             memory_info: self.memory_info.clone(),
             memory_kind: self.memory_kind,
             writer_hint: self.writer_hint,

@@ -40,6 +40,12 @@ fn nested(page: &mut Page, crash: &CrashInfo) {
     );
 }
 
+/// A frame by its place and address alone.
+pub(super) fn brief(frame: &FrameInfo) -> (Vec<String>, Style) {
+    let cells = vec![String::new(), wording::place(frame), escape::name(&frame.address)];
+    (cells, Style::new())
+}
+
 /// A frame that was only guessed stands back.
 fn style(frame: &FrameInfo) -> Style {
     let guessed = frame.trust.contains("scan") || frame.trust == "none";

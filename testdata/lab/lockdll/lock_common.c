@@ -1,5 +1,6 @@
 /* What all versions of the lock share: debug records, the event, raising a status, loading. */
 #include "ntlike.h"
+#include "trace.h"
 
 /* ---- debug records ------------------------------------------------------------------------------------------- */
 
@@ -109,6 +110,8 @@ HANDLE section_event(Section *section)
         return section->lock_semaphore;
     if (NtCreateEvent(&event, CS_EVENT_ACCESS, NULL, 1 /* SynchronizationEvent */, FALSE) < 0)
         event = NO_EVENT;
+    else
+        TRACED(TRACE_OPEN, event, NtCreateEvent);
     if (InterlockedCompareExchangePointer(&section->lock_semaphore, event, NULL) != NULL && event != NO_EVENT)
         NtCloseService(event);
     return section->lock_semaphore;
@@ -246,6 +249,7 @@ __attribute__((used)) void raise_in_dispatcher(struct DispatcherFrame *frame, UL
 FRAME NTSTATUS NTAPI NtClose(HANDLE handle)
 {
     NTSTATUS status = NtCloseService(handle);
+    TRACED(status < 0 ? TRACE_BADREF : TRACE_CLOSE, handle, NULL);
     if (status == (NTSTATUS)STATUS_INVALID_HANDLE && (*(ULONG *)(current_peb() + PEB_NT_GLOBAL_FLAG) & 0x00400000))
         return KiRaiseUserExceptionDispatcher(status);
     return status;
@@ -329,6 +333,7 @@ BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
     (void)reserved;
     if (reason != DLL_PROCESS_ATTACH)
         return TRUE;
+    trace_start();
     install_stub(NtSetEvent, "NtSetEvent");
     install_stub(NtSetEventService, "NtSetEvent");
     if (GetEnvironmentVariableA("LAB_STRICT", NULL, 0))

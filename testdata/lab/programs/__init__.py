@@ -8,6 +8,9 @@ SETS = {
     "x86-new": dict(arch="x86", algorithm="new", os=SEVEN),
     "x64-new": dict(arch="x64", algorithm="new", os=SEVEN),
     "x64-woa": dict(arch="x64", algorithm="woa", os=TEN),
+    # Windows 7 under !htrace -enable: the dumps have stream 18
+    "x86-trace": dict(arch="x86", algorithm="new", os=SEVEN, trace=True),
+    "x64-trace": dict(arch="x64", algorithm="new", os=SEVEN, trace=True),
     # Windows 10 with the shim that makes critical sections use events
     "x64-woa-events": dict(arch="x64", algorithm="woa", os=dict(TEN, compat=0x400000)),
 }
@@ -179,6 +182,27 @@ PROGRAMS.update({
     "h-swallowed": signal("SWALLOWED=0x5F1", note="another section had failed before, corrupted, and its exception was swallowed: it passes the gate too"),
     "h-swallowed-corrupted": signal("SWALLOWED=0x940 BUG_TEXT BY_STDCALL", "handle-implausible", "corrupted", note="as h-swallowed; both are corrupted"),
 })
+
+TRACED = ["x64-trace", "x86-trace"]
+
+
+def traced(defines, mechanism="handle-slot-empty", cause="handle-closed", sets=None, **more):
+    return leave(mechanism, cause, sets or TRACED, **dict(dict(source="traced", defines=["-D" + d for d in defines.split()], kinds=("code",)), **more))
+
+
+# The handle's history is in stream 18. closer: the module of the CloseHandle that did it.
+PROGRAMS.update({
+    "t-closed": traced("CLOSED BUSY", absent=True, kinds=("code", "wer")),
+    "t-closed-plugin": traced("CLOSED PLUGIN", absent=True, plugin="traced-plugin.c", kinds=("code", "wer")),
+    "t-recycled": traced("RECYCLED", "handle-wrong-type", code=WRONG_TYPE, slot_type="File"),
+    "t-wild": traced("WILD", cause="corrupted", absent=True),
+    "t-stale": traced("STALE", cause="corrupted", absent=True, note="LockSemaphore holds the value of a handle that its owner opened and closed: its CLOSE is no evidence against anybody"),
+    "t-deleted": traced("", "section-zeroed", "deleted", source="deleted-race", state="zero", kinds=("code", "wer"), note="the bad reference in the trace gives the handle that the zeroed section no longer holds"),
+    "t-copied": traced("", cause="copied", source="copied", absent=True, sets=X64),
+    "t-enter-closed": dict(enter("handle-slot-empty", "handle-closed", X86, code=INVALID, absent=True, other_thread=True), source="enter-closed", kinds=("code",)),
+})
+for traced_name in ("t-copied", "t-enter-closed"):
+    PROGRAMS[traced_name]["sets"] = [s.replace("-new", "-trace") for s in PROGRAMS[traced_name]["sets"]]
 
 # What is kept of them: one set each where a second says nothing new.
 HELD_SETS = {
