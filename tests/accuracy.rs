@@ -24,6 +24,9 @@ mod evidence;
 #[path = "accuracy/judge.rs"]
 mod judge;
 
+#[path = "accuracy/siblings.rs"]
+mod siblings;
+
 #[path = "accuracy/tables.rs"]
 mod tables;
 

@@ -6,7 +6,7 @@ use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::handle::{HandleState, is_plausible};
 use crate::dump::Cpu;
 use crate::findings::history::{self, Closing};
-use crate::findings::{Case, EventMode};
+use crate::findings::{Case, EventMode, initialisation_trace};
 
 /// Something that is missing from the dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,13 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: "MiniDumpWithFullMemoryInfo (0x800): procdump -ma, WER LocalDumps with DumpType=2",
         });
     }
+    if case.lock.failure == Failure::VerifierStop(None) {
+        missing.push(Missing {
+            what: "the code of the verifier stop",
+            consequence: "what Application Verifier objected to is unknown",
+            capture_with: "a dump with all memory, in which WinDbg's !avrf shows the current stop; or the program's debug output, which has VERIFIER STOP and the code",
+        });
+    }
     let dump = case.scene.dump;
     if needs_handle && case.platform.events == EventMode::Unknown {
         missing.push(Missing {
@@ -129,6 +136,9 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
             "In WinDbg: !cs -s -o {:#x}; dx @$curprocess.Io.Handles.",
             section.address
         ));
+    }
+    if let Some(trace) = initialisation_trace(case) {
+        steps.push(format!("In WinDbg: !avrf; dps {trace:#x} shows who initialised the section."));
     }
     if let Some((value, HandleState::Event | HandleState::OtherObject | HandleState::Absent)) =
         case.handle

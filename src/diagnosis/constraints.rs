@@ -1,6 +1,7 @@
 //! Hard constraints: causes that the mechanism of the failure excludes before any weight is looked at.
 
 use super::cause::Cause;
+use super::verifier;
 use crate::crash::operation::Failure;
 use crate::findings::{Finding, FindingId};
 
@@ -100,6 +101,8 @@ fn by_failure(failure: Failure) -> &'static [(Cause, &'static str)] {
         Failure::DebugInfoAccess => DEBUG_INFO_ACCESS,
         Failure::NotOwner => NOT_OWNER,
         Failure::DeleteClose(_) => DELETE_CLOSE,
+        Failure::ListCorrupted => LIST_CORRUPTED,
+        Failure::VerifierStop(code) => verifier::exclusions(code),
         Failure::PossibleDeadlock | Failure::OtherAccess => NO_HANDLE,
     }
 }
@@ -151,6 +154,12 @@ const NO_HANDLE: &[(Cause, &str)] =
 const NOT_OWNER: &[(Cause, &str)] = &[
     (Cause::HandleClosed, "the failure came from the owner, not from the handle"),
     (Cause::BadPointer, "Leave read and changed the section before it raised"),
+];
+
+/// The list of debug records could not be changed.
+const LIST_CORRUPTED: &[(Cause, &str)] = &[
+    (Cause::HandleClosed, "the failure came from the list of debug records, not from the handle"),
+    (Cause::NotOwner, "neither Delete nor initialisation looks at the owner"),
 ];
 
 const DELETE_CLOSE: &[(Cause, &str)] = &[

@@ -30,13 +30,15 @@ pub enum Mechanism {
     NotOwner,
     /// The wait took too long.
     PossibleDeadlock,
+    /// Application Verifier stopped the process.
+    VerifierStop,
     /// Nothing more is known.
     Unknown,
 }
 
 impl Mechanism {
     /// All mechanisms.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HandleSlotEmpty,
         Self::HandleWrongType,
         Self::HandleAccessDenied,
@@ -47,6 +49,7 @@ impl Mechanism {
         Self::PointerInvalid,
         Self::NotOwner,
         Self::PossibleDeadlock,
+        Self::VerifierStop,
         Self::Unknown,
     ];
 
@@ -64,6 +67,7 @@ impl Mechanism {
             Self::PointerInvalid => "pointer-invalid",
             Self::NotOwner => "not-owner",
             Self::PossibleDeadlock => "possible-deadlock",
+            Self::VerifierStop => "verifier-stop",
             Self::Unknown => "unknown",
         }
     }
@@ -103,6 +107,8 @@ pub fn mechanism(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
         Failure::DebugInfoAccess => of_record(case, findings),
         Failure::NotOwner => Mechanism::NotOwner,
         Failure::PossibleDeadlock => Mechanism::PossibleDeadlock,
+        Failure::ListCorrupted => Mechanism::DebugInfoInvalid,
+        Failure::VerifierStop(_) => Mechanism::VerifierStop,
         Failure::OtherAccess => Mechanism::Unknown,
     }
 }

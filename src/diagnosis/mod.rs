@@ -5,8 +5,10 @@ pub mod cause;
 pub mod constraints;
 pub mod mechanism;
 pub mod rank;
+mod verifier;
 pub mod weights;
 
+use crate::crash::exception::IN_PAGE_ERROR;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::gate::Gate;
 use crate::findings::history::{self, Closing};
@@ -61,10 +63,13 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
     );
     let mut ranked = rank::rank(weighed, &exclusions, |cause| prior(case.lock.failure, cause));
     let decided = is_decided(case, &ranked, findings, readable);
-    if !decided {
+    if !decided || verifier::is_unsure(case) {
         rank::temper(&mut ranked, CEILING);
     }
-    let named = named(&ranked, decided);
+    let named = match verifier::other_reason(case.lock.failure) {
+        Some(_) => Vec::new(),
+        None => named(&ranked, decided),
+    };
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
     // Where data and version contradict each other, nothing that rests on the version is sure.
     let doubted = [FindingId::VersionUncertain, FindingId::EncodingOverrulesVersion];
@@ -101,6 +106,8 @@ fn prior(failure: Failure, cause: Cause) -> f64 {
         (Failure::SectionAccess, Cause::MemoryReleased) => 2.0,
         (Failure::SectionAccess, Cause::Deleted) => 0.5,
         (Failure::NotOwner, Cause::NotOwner) => 8.0,
+        // The verifier looks at every Leave.
+        (Failure::VerifierStop(_), Cause::NotOwner) => 1.0,
         (_, Cause::NotOwner) => 0.3,
         _ => 1.0,
     }
@@ -134,10 +141,15 @@ fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding])
         && ranked
             .first()
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
+    // A page that its file could not give is there, and says nothing of who owns it.
+    let not_read_in = case.crash.exception.record.code == IN_PAGE_ERROR;
+    let no_cause =
+        verifier::other_reason(case.lock.failure).is_some() || verifier::is_guessed(case);
+    let unexplained = case.lock.failure == Failure::OtherAccess || not_read_in || no_cause;
     refused
         || no_events
         || is_of_another_handle(case)
-        || case.lock.failure == Failure::OtherAccess
+        || unexplained
         || dump.system.is_wow64_from_64_bit()
 }
 
@@ -177,8 +189,9 @@ fn is_decided(
         return false;
     }
     let named = case.lock.source != OperationSource::Inferred;
-    let located =
-        case.section.is_some() && (readable || case.lock.failure == Failure::SectionAccess);
+    let speaks =
+        matches!(case.lock.failure, Failure::SectionAccess | Failure::VerifierStop(Some(_)));
+    let located = case.section.is_some() && (readable || speaks);
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
     named
         && located
@@ -187,28 +200,26 @@ fn is_decided(
 }
 
 fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decided: bool) -> String {
-    let what =
-        case.lock.operation.map_or("A critical-section call", |operation| operation.function());
+    let what = verifier::happened(case.lock.failure, case.lock.operation);
+    if let Some(reason) = verifier::other_reason(case.lock.failure) {
+        return format!("{what} because {reason}, which is none of the causes that csdump ranks.");
+    }
     let share = |count| percent(ranked.iter().take(count).map(|entry| entry.probability).sum());
     match (named, decided) {
         ([one, other], _) => format!(
-            "{what} failed because either {} or {} ({} together; the dump cannot tell which).",
+            "{what} because either {} or {} ({} together; the dump cannot tell which).",
             clause(case, *one),
             clause(case, *other),
             share(2)
         ),
-        ([cause, ..], true) => {
-            format!("{what} failed because {} ({}).", clause(case, *cause), share(1))
-        }
+        ([cause, ..], true) => format!("{what} because {} ({}).", clause(case, *cause), share(1)),
         ([cause, ..], false) => format!(
-            "{what} failed, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
+            "{what}, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
             share(1),
             clause(case, *cause)
         ),
         ([], _) => {
-            format!(
-                "{what} failed, but the dump does not hold enough to say why; no cause stands out."
-            )
+            format!("{what}, but the dump does not hold enough to say why; no cause stands out.")
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Explanation, look, run};
 use crate::diagnosis::mechanism::Mechanism::{
     DebugInfoInvalid, HandleAccessDenied, HandleImplausible, HandleSlotEmpty, HandleWrongType,
     NotOwner, PointerInvalid, PossibleDeadlock, SectionUnreadable, SectionZeroed, Unknown,
+    VerifierStop,
 };
 
 pub(super) const ALL: &[Explanation] = &[
@@ -164,6 +165,17 @@ pub(super) const ALL: &[Explanation] = &[
             run("~*k", "Who waits for whom."),
         ],
         fix: &["Take locks in one order everywhere, and hold none across calls that wait."],
+    },
+    Explanation {
+        subject: Mechanism(VerifierStop),
+        title: "Application Verifier stopped the process",
+        means: "The process did not fail by itself: Application Verifier found a mistake with a section and broke into it. The findings say what the stop was about.",
+        arises: &["One of the Locks checks, stops 0x200 to 0x215."],
+        confirm: &[
+            run("!avrf", "The current stop and its parameters."),
+            run("!cs -s SECTION", "The section, and the stack that initialised it."),
+        ],
+        fix: &["Follow the finding of the stop."],
     },
     Explanation {
         subject: Mechanism(Unknown),

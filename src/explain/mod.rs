@@ -17,6 +17,7 @@ mod mechanisms;
 mod memory;
 mod patterns;
 mod threads;
+mod verifier;
 
 use crate::diagnosis::advice::{self, CauseSteps};
 use crate::diagnosis::cause::Cause;
@@ -156,6 +157,7 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Findings: other threads", explanations: threads::ALL },
     Family { title: "Findings: the environment", explanations: environment::ALL },
     Family { title: "Findings: more of the evidence table", explanations: evidence::ALL },
+    Family { title: "Findings: Application Verifier and fast fails", explanations: verifier::ALL },
     Family { title: "Mechanisms", explanations: mechanisms::ALL },
 ];
 

@@ -415,9 +415,9 @@ pub const ROWS: &[EvidenceRow] = &[
         situation: "Application Verifier was on",
         example: "stop 0x210 with the section as its first parameter",
         handling: "the stop's parameters",
-        test: "",
-        findings: &[],
-        remark: "Said by the verifier's stops, which have findings of their own; NtGlobalFlag 0x100 is `handle-checks-on`.",
+        test: "a_stop_names_its_section",
+        findings: &[FindingId::VerifierStop, FindingId::VerifierSaysNotInitialized],
+        remark: "The other stops have findings of their own; NtGlobalFlag 0x100 is `handle-checks-on`.",
     },
     EvidenceRow {
         row: "36",

@@ -184,6 +184,38 @@ pub enum FindingId {
     VersionUncertain,
     /// `LockCount` is encoded otherwise than the version has it.
     EncodingOverrulesVersion,
+    /// Application Verifier stopped the process.
+    VerifierStop,
+    /// Application Verifier knows no initialised section there.
+    VerifierSaysNotInitialized,
+    /// Memory that holds an initialised section is being released.
+    VerifierSaysFreed,
+    /// A module that holds an initialised section is being unloaded.
+    VerifierSaysUnloaded,
+    /// An initialised section is initialised again.
+    VerifierSaysInitializedTwice,
+    /// `DebugInfo` is not the record that the list of sections has.
+    VerifierSaysWrongRecord,
+    /// Owner or count are such as no thread and no lock function leaves.
+    VerifierSaysWrongField,
+    /// A count is not the expected one, but can be a count.
+    VerifierSaysWrongCount,
+    /// The owner is another thread than the one that leaves.
+    VerifierSaysOtherOwner,
+    /// The section is being deleted while a thread owns it.
+    VerifierSaysInUse,
+    /// The section is left more often than it was entered.
+    VerifierSaysOverReleased,
+    /// A thread ends while it owns the section.
+    VerifierSaysThreadEnds,
+    /// The section is another module's own.
+    VerifierSaysPrivate,
+    /// Every byte of the section is zero at a verifier stop.
+    SectionZeroAtStop,
+    /// The links of the list of debug records do not agree.
+    ListLinksDisagree,
+    /// The page of the section could not be read in.
+    PageNotReadIn,
 }
 
 impl FindingId {
@@ -281,6 +313,22 @@ impl FindingId {
             Self::VersionsDisagree => "versions-disagree",
             Self::VersionUncertain => "version-uncertain",
             Self::EncodingOverrulesVersion => "encoding-overrules-version",
+            Self::VerifierStop => "verifier-stop",
+            Self::VerifierSaysNotInitialized => "verifier-says-not-initialized",
+            Self::VerifierSaysFreed => "verifier-says-freed",
+            Self::VerifierSaysUnloaded => "verifier-says-unloaded",
+            Self::VerifierSaysInitializedTwice => "verifier-says-initialized-twice",
+            Self::VerifierSaysWrongRecord => "verifier-says-wrong-record",
+            Self::VerifierSaysWrongField => "verifier-says-wrong-field",
+            Self::VerifierSaysWrongCount => "verifier-says-wrong-count",
+            Self::VerifierSaysOtherOwner => "verifier-says-other-owner",
+            Self::VerifierSaysInUse => "verifier-says-in-use",
+            Self::VerifierSaysOverReleased => "verifier-says-over-released",
+            Self::VerifierSaysThreadEnds => "verifier-says-thread-ends",
+            Self::VerifierSaysPrivate => "verifier-says-private",
+            Self::SectionZeroAtStop => "section-zero-at-stop",
+            Self::ListLinksDisagree => "list-links-disagree",
+            Self::PageNotReadIn => "page-not-read-in",
         }
     }
 }

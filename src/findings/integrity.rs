@@ -14,12 +14,13 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
     let Some(raw) = section.raw else { return };
     if raw.is_all_zero() {
-        findings.push(Finding::new(
-            FindingId::SectionAllZero,
-            "Every byte of the section is zero.",
-            field_at(section, 0),
-        ));
-        passed_although_zero(case, findings);
+        // No Leave got as far as to signal: zeros are no sign of a race.
+        let stopped = matches!(case.lock.failure, Failure::VerifierStop(_));
+        let id = if stopped { FindingId::SectionZeroAtStop } else { FindingId::SectionAllZero };
+        findings.push(Finding::new(id, "Every byte of the section is zero.", field_at(section, 0)));
+        if !stopped {
+            passed_although_zero(case, findings);
+        }
         return;
     }
     if zero_then_entered(case, section, &raw) {

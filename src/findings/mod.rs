@@ -16,10 +16,12 @@ mod place;
 mod process;
 mod siblings;
 mod threads;
+mod verifier;
 mod versions;
 
 pub use environment::{EventMode, Platform, event_mode, is_wine};
 pub use id::{Finding, FindingId};
+pub use verifier::initialisation_trace;
 
 use crate::crash::Crash;
 use crate::crash::LockFailure;
@@ -92,6 +94,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     environment::collect(case, &mut findings);
     versions::collect(case, &mut findings);
     process::collect(case, &mut findings);
+    verifier::collect(case, &mut findings);
     if changed_since(case) {
         // What the bytes look like now says nothing of what they were.
         findings.push(changed(case));

@@ -109,6 +109,7 @@ impl World {
         let crash = Crash {
             exception: exception::effective(&dump).unwrap(),
             thread_id: 7,
+            stop: None,
             frames: self.frames.iter().map(|name| frame(name)).collect(),
             lock: None,
         };

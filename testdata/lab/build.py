@@ -109,6 +109,15 @@ def build_reporter(arch, out):
     run([tool(arch, "gcc"), "-O2", "-shared", *FLAGS, "-o", out / "reporter.dll", HERE / "reporter/reporter.c", "-lntdll", "-Wl,--out-implib,%s" % (out / "libreporter.a")])
 
 
+def build_verifier(arch, out):
+    """The look-alikes of Application Verifier's modules."""
+    source = HERE / "verifier"
+    flags = ["-O2", "-fno-omit-frame-pointer"] if arch == "x86" else ["-O2"]
+    for name, libraries in (("vrfcore", []), ("verifier", []), ("vfbasics", ["-lvrfcore", "-lverifier", "-lcslab"])):
+        run([tool(arch, "gcc"), *flags, "-shared", *FLAGS, "-o", out / (name + ".dll"), source / (name + ".c"), "-L%s" % out, *libraries,
+             "-Wl,--out-implib,%s" % (out / ("lib%s.a" % name))])
+
+
 def build_set(name):
     arch, algorithm = SETS[name]["arch"], SETS[name]["algorithm"]
     out = WORK / "build" / name
@@ -117,6 +126,7 @@ def build_set(name):
     build_lock_dll(arch, algorithm, out, more)
     build_kernel_dll(arch, out, more)
     build_reporter(arch, out)
+    build_verifier(arch, out)
 
 
 # ---- the programs ----------------------------------------------------------------------------------------------------
@@ -142,7 +152,8 @@ def build_program(name, set_name):
     run(compiler_line(program, arch, out, source, folder / (name + ".exe"), extra))
     if "plugin" in program:
         run(compiler_line(program, arch, out, HERE / "programs" / program["plugin"], folder / "plugin.dll", ["-shared"]))
-    for dll in ("cslab.dll", "cslabk32.dll", "reporter.dll"):
+    verifier = ("verifier.dll", "vrfcore.dll", "vfbasics.dll") if program.get("verifier") else ()
+    for dll in ("cslab.dll", "cslabk32.dll", "reporter.dll", *verifier):
         shutil.copy(out / dll, folder)
     return folder
 
@@ -154,6 +165,8 @@ def run_program(name, set_name, folder):
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(folder, place)
     environment = dict(os.environ, WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=", LAB_COMPAT=hex(SETS[set_name]["os"].get("compat", 0)))
+    if PROGRAMS[name].get("strict"):
+        environment["LAB_STRICT"] = "1"
     # no pipes: the services Wine starts would keep them open
     quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     command = ["wine", name + ".exe"]
@@ -193,7 +206,10 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
                  os="%d.%d.%d" % (one["os"]["major"], one["os"]["minor"], one["os"]["build"]), kind=kind, handles=handles)
     if expected.get("operation"):
         entry["operation"] = expected["operation"]
-    entry.update(code="0x%08X" % snap.code, mechanism=expected["mechanism"], cause=expected["cause"])
+    entry.update(code="0x%08X" % snap.code)
+    if expected.get("inner"):
+        entry["inner_code"] = "0x%08X" % expected["inner"]
+    entry.update(mechanism=expected["mechanism"], cause=expected["cause"])
     if snap.section:
         entry["section"] = "0x%x" % snap.section
     entry["handle"] = "0x%x" % snap.handle if snap.handle and not expected.get("handle_unknown") else "unknown"
@@ -274,6 +290,8 @@ def make(name, set_name, again):
     dumpwriter.disguise(snap, system)
     labels = []
     for kind, how in variants(name, set_name).items():
+        if kind == "full" and set_name not in PROGRAMS[name].get("full_in", SETS):
+            continue
         dump = dumpwriter.write_dump(snap, system, kind, **how)
         entry = label(name, set_name, kind, how["handles"], how.get("keep_imports", False), snap, check.Dump(dump))
         check.check(dump, entry, PROGRAMS[name])

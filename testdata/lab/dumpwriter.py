@@ -216,7 +216,7 @@ def windows_path(path):
     name = path.replace("\\??\\", "")
     name = rename(name.encode()).decode()
     name = re.sub(r"(?i)^c:\\windows\\system32\\", r"C:\\Windows\\System32\\", name)
-    if re.search(r"(?i)\\(ntdll|ntbas|KERNEL32|kernbs32)\.dll$", name):
+    if re.search(r"(?i)\\(ntdll|ntbas|KERNEL32|kernbs32|verifier|vrfcore|vfbasics)\.dll$", name):
         name = "C:\\Windows\\System32\\" + name.rsplit("\\", 1)[1]
     return name
 
@@ -414,7 +414,7 @@ def is_reporter(module):
 
 
 def is_own(module):
-    return module["path"].lower().endswith(("\\ntdll.dll", "\\kernel32.dll")) or "\\contoso\\" in module["path"].lower()
+    return module["path"].lower().endswith(("\\ntdll.dll", "\\kernel32.dll", "\\verifier.dll", "\\vrfcore.dll", "\\vfbasics.dll")) or "\\contoso\\" in module["path"].lower()
 
 
 def full_ranges(snap):

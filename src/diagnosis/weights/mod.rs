@@ -11,6 +11,7 @@ mod handle;
 mod history;
 mod section;
 mod surroundings;
+mod verifier;
 
 use super::cause::Cause;
 use crate::findings::FindingId;
@@ -47,6 +48,8 @@ pub enum Group {
     EndOfLife,
     /// What other sections show.
     OtherSections,
+    /// What Application Verifier said.
+    Verifier,
     /// Who closed the handle, by the handle trace.
     Closing,
     /// Who opened the handle, by the handle trace.
@@ -99,7 +102,8 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS).chain(surroundings::ROWS)
+    let rows = handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS);
+    rows.chain(surroundings::ROWS).chain(verifier::ROWS)
 }
 
 #[cfg(test)]

@@ -193,7 +193,7 @@ static void signal_waiter(Section *section, HANDLE event)
 #endif
 }
 
-FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section)
+static inline __attribute__((always_inline)) NTSTATUS leave(Section *section)
 {
     HANDLE event;
     if (--section->recursion_count != 0)
@@ -217,3 +217,21 @@ FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section)
         return 0;
     }
 }
+
+FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section) { return leave(section); }
+
+/* Heap functions of Windows 10 have the code of Leave in themselves. */
+FRAME void use_heap_lock(Section *section, BOOL slow)
+{
+    RtlEnterCriticalSection(section);
+    if (slow)
+        Sleep(1500);
+    leave(section);
+    section = NULL;
+}
+
+#ifdef WAIT_ON_ADDRESS
+const BOOL checks_links = TRUE;
+#else
+const BOOL checks_links = FALSE;
+#endif

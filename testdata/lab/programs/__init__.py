@@ -231,3 +231,42 @@ HELD_SETS = {
 for held_sets, held_names in HELD_SETS.items():
     for held_name in held_names.split():
         PROGRAMS[held_name]["sets"] = held_sets.split()
+
+# ---- under Application Verifier (look-alikes in verifier/), and other siblings of the same mistakes ---------------------
+
+
+def stop(define, cause, operation=None, full=(), **more):
+    return dict(dict(sets=NEW, operation=operation, mechanism="verifier-stop", cause=cause, code=BREAKPOINT, source="verifier", verifier=True, defines=["-D" + define],
+                     handle_unknown=True, always_handles=True, full_in=list(full), os=dict(global_flag=0x100)), **more)
+
+
+def no_stop(define, **more):
+    return dict(stop(define, "none", mechanism="unknown"), **more)
+
+
+BREAKPOINT, FAST_FAIL = 0x80000003, 0xC0000409
+PROGRAMS.update({
+    "verifier-not-initialized": stop("NOT_INITIALIZED", "never-initialized", "enter", X64, twin="deleted", note="stop 0x210"),
+    "verifier-deleted": stop("DELETED", "deleted", "leave", twin="never-initialized", note="stop 0x210; the bytes are those of verifier-not-initialized"),
+    "verifier-freed": stop("FREED", "memory-released", note="stop 0x202: HeapFree of a block that holds a live section"),
+    "verifier-vfree": stop("VFREE", "memory-released", sets=X64, note="stop 0x212"),
+    "verifier-unmapped": stop("UNMAPPED", "memory-released", sets=X86, note="stop 0x213"),
+    "verifier-unloaded": stop("UNLOADED", "memory-released", plugin="plugin.c", note="stop 0x201"),
+    "verifier-corrupted": stop("CORRUPTED", "corrupted", "enter", X86, note="stop 0x205: DebugInfo overwritten"),
+    "verifier-recursion": stop("RECURSION", "corrupted", "leave", sets=X86, note="stop 0x207: RecursionCount overwritten"),
+    "verifier-over-released": stop("OVER_RELEASED", "not-owner", "leave", note="stop 0x209"),
+    "verifier-other-thread": stop("OTHER_THREAD", "not-owner", "leave", note="stop 0x214"),
+    "verifier-in-use": stop("IN_USE", "deleted", "delete", note="stop 0x208: deleted while entered"),
+    "verifier-handle": stop("HANDLE_IN_LEAVE", "handle-closed", "leave", X64, mechanism="handle-slot-empty", inner=INVALID, strict=True, absent=True, handle_unknown=False,
+                            state="signal", note="stop 0x300: the exception of the Leave is its second parameter"),
+    "verifier-close": no_stop("HANDLE_IN_CLOSE", inner=INVALID, note="stop 0x300 out of CloseHandle"),
+    "verifier-null-handle": no_stop("NULL_HANDLE", sets=X86, note="stop 0x303"),
+    "verifier-heap": no_stop("HEAP_SUFFIX", note="stop 0xF out of HeapFree, by verifier.dll"),
+    "verifier-break": no_stop("BREAKPOINT", note="the program's own breakpoint; Application Verifier is loaded"),
+    "leave-strict": leave("handle-slot-empty", "handle-closed", NEW, source="verifier", defines=["-DSTRICT_LEAVE"], strict=True, absent=True, always_handles=True,
+                          full_in=X86, note="the kernel raises by itself: KiRaiseUserExceptionDispatcher under NtSetEvent"),
+    "fast-fail": dict(sets=["x64-woa-events"], operation="delete", mechanism="debug-info-invalid", cause="corrupted", code=FAST_FAIL, handle_unknown=True,
+                      always_handles=True, note="FAST_FAIL_CORRUPT_LIST_ENTRY in DeleteCriticalSection"),
+    "heap-lock": leave("handle-slot-empty", "handle-closed", ["x64-woa-events", "x86-new"], absent=True, always_handles=True, full_in=["x64-woa-events"],
+                       note="HeapFree leaves the heap's lock with code of its own: no frame of RtlLeaveCriticalSection"),
+})

@@ -267,7 +267,7 @@ static void write_snapshot(EXCEPTION_POINTERS *pointers)
 static BOOL is_target(DWORD code)
 {
     return code == 0xC0000005 || code == 0xC0000008 || code == 0xC0000024 || code == 0xC0000022 || code == 0xC0000264
-        || code == 0xC0000025 || code == 0x80000003 || code == 0xE06D7363;
+        || code == 0xC0000025 || code == 0xC0000409 || code == 0x80000003 || code == 0xE06D7363;
 }
 
 static LONG WINAPI on_exception(EXCEPTION_POINTERS *pointers)
