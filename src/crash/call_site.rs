@@ -4,6 +4,7 @@
 //! something whose value is known at the call: a constant, a nonvolatile register, the stack pointer
 //! (critical-sections.md 5, point 4).
 
+use super::call_site_arm64;
 use super::stack::Scene;
 use crate::dump::memory::{AddressSpace, PointerWidth};
 use crate::image::registers::{Register, RegisterFile};
@@ -60,7 +61,7 @@ impl Argument {
     pub fn member_offset(&self) -> Option<u64> {
         let last = self.displacements.last().copied()?;
         let of_object = self.displacements.len() > 1
-            || matches!(self.base, Base::Register(register) if register != Register::Rsp && register != Register::Rbp);
+            || matches!(self.base, Base::Register(register) if !is_frames(register));
         (of_object && last > 0).then(|| last.unsigned_abs())
     }
 
@@ -71,9 +72,17 @@ impl Argument {
     }
 }
 
+/// Whether a register leads into the frame: the stack pointer or the frame pointer.
+fn is_frames(register: Register) -> bool {
+    register.is_stack_pointer() || register == Register::Rbp || register == Register::FP
+}
+
 /// Reads how the argument of the call that ends at `return_address` was formed.
 #[must_use]
 pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Option<Argument> {
+    if scene.is_arm64() {
+        return call_site_arm64::argument(scene, call_address);
+    }
     let width = scene.dump.system.pointer_width;
     let instructions = before(scene, call_address, return_address)?;
     match width {
@@ -233,7 +242,8 @@ fn follow(
     Some(Argument { base, displacements })
 }
 
-fn merge(displacements: &mut Vec<i64>, displacement: i64, is_read: bool) -> Option<()> {
+/// Puts a displacement before those found so far, with a read of memory behind it or without.
+pub(super) fn merge(displacements: &mut Vec<i64>, displacement: i64, is_read: bool) -> Option<()> {
     if is_read {
         displacements.insert(0, displacement);
     } else {

@@ -8,7 +8,10 @@ use super::frame::{Frame, FunctionName, NameSource};
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::Callee;
-use crate::image::runtime_functions;
+use crate::image::call_target_arm64;
+use crate::image::instruction_arm64::Instruction;
+use crate::image::pe::Machine;
+use crate::image::runtime_functions_arm64;
 
 /// Names every frame that can be named.
 pub fn name_frames(scene: Scene<'_, '_>, frames: &mut [Frame]) {
@@ -28,7 +31,7 @@ fn name(scene: Scene<'_, '_>, frame: &Frame, caller: Option<&Frame>) -> Option<F
         .or_else(|| by_caller(scene, frame, caller?))
 }
 
-/// x64: the primary part of the function, by unwind data, starts at an export.
+/// x64 and ARM64: the function, by unwind data, starts at an export.
 fn by_unwind_data(scene: Scene<'_, '_>, frame: &Frame) -> Option<FunctionName> {
     let start = primary_start(scene, frame)?;
     Some(FunctionName {
@@ -52,7 +55,7 @@ fn by_proven_start(scene: Scene<'_, '_>, frame: &Frame) -> Option<FunctionName> 
 fn primary_start(scene: Scene<'_, '_>, frame: &Frame) -> Option<u64> {
     let image = scene.images.image_at(frame.lookup_address())?;
     let rva = image.rva(frame.lookup_address())?;
-    let primary = runtime_functions::primary_function(&scene.dump.memory, image, rva).ok()??;
+    let primary = image.function_start(&scene.dump.memory, rva).ok()??;
     image.address(primary)
 }
 
@@ -89,6 +92,7 @@ fn leads_to(scene: Scene<'_, '_>, frame: &Frame, target: u64) -> bool {
         }
         PointerWidth::Eight => match primary_start(scene, frame) {
             Some(start) => start == target,
+            None if scene.is_arm64() && is_part(scene, frame) => jumps_to(scene, frame, target),
             // A leaf: system-call stubs and the like are at most a few instructions long.
             None => {
                 !code_is_there
@@ -97,3 +101,38 @@ fn leads_to(scene: Scene<'_, '_>, frame: &Frame, target: u64) -> bool {
         },
     }
 }
+
+/// Whether the frame is in a part of a function that begins elsewhere, by its ARM64 record.
+fn is_part(scene: Scene<'_, '_>, frame: &Frame) -> bool {
+    part(scene, frame.lookup_address()).is_some_and(|(_, is_fragment)| is_fragment)
+}
+
+/// Start and end of the function, or of the part of one, that holds an address, and whether it is a part.
+fn part(scene: Scene<'_, '_>, address: u64) -> Option<(std::ops::Range<u64>, bool)> {
+    let image = scene.images.image_at(address).filter(|image| image.machine == Machine::Arm64)?;
+    let memory = &scene.dump.memory;
+    let record = runtime_functions_arm64::lookup(memory, image, image.rva(address)?).ok()??;
+    let range = image.address(record.begin_address)?..image.address(record.end_address())?;
+    Some((range, record.is_fragment(memory, image).ok()?))
+}
+
+/// Whether the function at `target` jumps into the part that the frame is in.
+///
+/// - situation: an optimiser moves rare code away from its function, and ARM64 records do not say whose it is.
+/// - example: the wait in RtlEnterCriticalSection lies far behind it, reached by one conditional branch.
+/// - handling: a branch from the function that was called into the frame's part proves whose part it is.
+/// - test: `a_part_of_a_function_is_named_by_the_branch_to_it`.
+fn jumps_to(scene: Scene<'_, '_>, frame: &Frame, target: u64) -> bool {
+    let Some((from, _)) = part(scene, target) else { return false };
+    let Some((part, _)) = part(scene, frame.lookup_address()) else { return false };
+    let addresses = from.step_by(4).take(MAX_INSTRUCTIONS).take_while(|_| scene.flows.spend(1));
+    let mut instructions =
+        addresses.map_while(|address| call_target_arm64::instruction_at(scene.images, address));
+    instructions.any(|instruction| match instruction {
+        Instruction::Branch(to) | Instruction::ConditionalBranch(to) => part.contains(&to),
+        _ => false,
+    })
+}
+
+/// Most instructions of a function searched for a branch.
+const MAX_INSTRUCTIONS: usize = 0x4000;

@@ -174,18 +174,20 @@ fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
 fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec<Frame>> {
     let width = scene.dump.system.pointer_width;
     let sp = call.slot.checked_add(width.bytes())?;
+    let innermost = frames.first()?;
     let known = frames.iter().find(|frame| {
         frame.registers.ip() == call.return_address && frame.registers.sp() == Some(sp)
     });
     let registers = known.map_or_else(
         || {
-            let mut registers = RegisterFile::new(width, call.return_address, sp);
-            registers.set(Register::Rsp, sp, Provenance::Computed);
+            let machine = innermost.registers.machine();
+            let mut registers = RegisterFile::of(machine, call.return_address, sp);
+            registers.set(Register::stack_pointer(machine), sp, Provenance::Computed);
             registers
         },
         |frame| frame.registers.clone(),
     );
-    let mut anew = vec![frames.first()?.clone()];
+    let mut anew = vec![innermost.clone()];
     let mut outer =
         stack::walk_from(scene, registers, IpKind::ReturnAddress, Trust::Scan, Some(call.slot));
     super::names::name_frames(scene, &mut outer);
@@ -378,7 +380,7 @@ fn first_touches(
 /// argument, count too.
 fn register_values(frame: &Frame) -> Vec<u64> {
     let known = frame.registers.known();
-    known.filter(|(register, ..)| *register != Register::Rsp).map(|(_, value, _)| value).collect()
+    known.filter(|(register, ..)| !register.is_stack_pointer()).map(|(_, value, _)| value).collect()
 }
 
 /// Enter counting itself in the debug record of a section that is zero, a fill pattern, or in a register.

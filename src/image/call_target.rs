@@ -10,7 +10,7 @@ use crate::dump::memory::PointerWidth;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
 /// Most jumps that are followed from a call's target.
-const MAX_HOPS: usize = 4;
+pub(crate) const MAX_HOPS: usize = 4;
 /// Longest instruction in bytes.
 const MAX_INSTRUCTION: usize = 15;
 
@@ -229,7 +229,15 @@ pub fn callee(images: &Images<'_, '_>, call: &CallSite, width: PointerWidth) -> 
         CallKind::Slot { slot, content } => (content, Some(slot)),
         CallKind::Register(_) | CallKind::Memory => return None,
     };
-    let resolution = target.map(|target| resolve(images, target, width));
+    named(images, target.map(|target| resolve(images, target, width)), slot)
+}
+
+/// Names a call by where it leads, and by the slot it goes through.
+pub(crate) fn named(
+    images: &Images<'_, '_>,
+    resolution: Option<Resolution>,
+    slot: Option<u64>,
+) -> Option<Callee> {
     let export = resolution.iter().flat_map(|found| found.trail.iter().rev()).find_map(|address| {
         let module = images.module_at(*address)?;
         let name = module.export_at(*address)?;

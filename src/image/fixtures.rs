@@ -19,6 +19,10 @@ impl PeBuilder {
         Self::new(0x8664, 0x20B, 240, 108)
     }
 
+    pub(super) fn arm64() -> Self {
+        Self::new(0xAA64, 0x20B, 240, 108)
+    }
+
     pub(super) fn x86() -> Self {
         Self::new(0x14C, 0x10B, 224, 92)
     }
