@@ -7,7 +7,7 @@
 use super::call_site_arm64;
 use super::stack::Scene;
 use crate::dump::memory::{AddressSpace, PointerWidth};
-use crate::image::registers::{Register, RegisterFile};
+use crate::image::registers::{Provenance, Register, RegisterFile};
 use crate::image::runtime_functions;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
@@ -45,7 +45,10 @@ impl Argument {
         let width = registers.width();
         let mut value = match self.base {
             Base::Constant(address) => address,
-            Base::Register(register) => registers.get(register)?,
+            // Nothing can be counted from a stack pointer that is not known exactly.
+            Base::Register(register) => registers
+                .get(register)
+                .filter(|_| registers.provenance(register) != Provenance::AtLeast)?,
         };
         for (index, displacement) in self.displacements.iter().enumerate() {
             if index > 0 {

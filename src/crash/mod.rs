@@ -3,6 +3,7 @@
 
 pub mod call_site;
 mod call_site_arm64;
+mod counting_arm64;
 pub mod exception;
 pub mod fault;
 pub mod frame;

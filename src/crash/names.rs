@@ -136,3 +136,65 @@ fn jumps_to(scene: Scene<'_, '_>, frame: &Frame, target: u64) -> bool {
 
 /// Most instructions of a function searched for a branch.
 const MAX_INSTRUCTIONS: usize = 0x4000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::frame::Trust;
+    use crate::dump::synth::Synth;
+    use crate::dump::{Cpu, Dump};
+    use crate::image::IpKind;
+    use crate::image::fixtures::PeBuilder;
+    use crate::image::flow::FlowCache;
+    use crate::image::images::Images;
+    use crate::image::pe::DirectoryKind;
+    use crate::image::registers::RegisterFile;
+
+    const BASE: u64 = PeBuilder::BASE;
+
+    /// The name of the frame in the part at 0x1800, when the function at 0x1200 has `code`.
+    fn name_of_part(code: u32) -> Option<String> {
+        let mut pe = PeBuilder::arm64();
+        pe.exports(&[(0x1200, "RtlEnterCriticalSection")]);
+        // 0x1100: bl 0x1200
+        pe.put_u32(0x1100, 0x9400_0040);
+        // sub sp, sp, #0x10
+        pe.put_u32(0x1200, 0xD100_43FF);
+        pe.put_u32(0x1204, code);
+        // Functions at 0x1100 and 0x1200, and a part at 0x1800: packed, flags 1, 1 and 2.
+        let word = |flag: u32| flag | (0x100 / 4) << 2 | 3 << 21 | 4 << 23;
+        for (index, (begin, flag)) in [(0x1100, 1), (0x1200, 1), (0x1800, 2)].iter().enumerate() {
+            pe.put_u32(0x4000 + index * 8, *begin);
+            pe.put_u32(0x4004 + index * 8, word(*flag));
+        }
+        pe.directory(DirectoryKind::Exception, 0x4000, 24);
+        let file = Synth::new(Cpu::Arm64)
+            .module(BASE, 0x10000, "ntdll.dll", [10, 0, 0, 0])
+            .memory(BASE, pe.bytes())
+            .build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, [(BASE, PeBuilder::SIZE)]);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let frame = |ip, ip_kind| Frame {
+            registers: RegisterFile::of(Machine::Arm64, BASE + ip, 0x1000),
+            ip_kind,
+            trust: Trust::UnwindData,
+            return_slot: None,
+            module: Some(BASE),
+            start: None,
+            function: None,
+        };
+        let mut frames = [frame(0x1810, IpKind::Exact), frame(0x1104, IpKind::ReturnAddress)];
+        name_frames(scene, &mut frames);
+        frames[0].function.take().map(|function| function.name)
+    }
+
+    #[test]
+    fn a_part_of_a_function_is_named_by_the_branch_to_it() {
+        // cbz x8, 0x1808; b 0x180C; then a branch elsewhere, and none.
+        assert_eq!(name_of_part(0xB400_3028).as_deref(), Some("RtlEnterCriticalSection"));
+        assert_eq!(name_of_part(0x1400_0182).as_deref(), Some("RtlEnterCriticalSection"));
+        assert_eq!(name_of_part(0x1400_0100), None);
+        assert_eq!(name_of_part(0xD503_201F), None);
+    }
+}

@@ -48,13 +48,14 @@ fn caller(step: Step, trust: Trust) -> Caller {
 ///
 /// - situation: small dumps do not hold ntdll's tables, and a waiting thread stands in a system call's stub, a leaf.
 /// - example: `NtWaitForSingleObject`, `svc`, `ret`, with lr behind a call in KERNELBASE.
-/// - handling: lr counts when it can be a return address, as a guess where a module holds the address, and as the
-///   call that led to nowhere where none does.
+/// - handling: lr counts when it can be a return address and does not lead to the frame itself, as that of a captured
+///   context does; as a guess where a module holds the address, and as the call that led to nowhere where none does.
 /// - test: `a_waiting_thread_is_walked_by_lr_and_frame_records`.
 fn by_link_register(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     (frame.trust == Trust::Context && frame.ip_kind == IpKind::Exact).then_some(())?;
     let step = unwind_arm64::step_leaf(&frame.registers).ok()?;
-    is_return_address(scene, step.registers.ip()).then_some(())?;
+    let ip = step.registers.ip();
+    (ip != frame.registers.ip() && is_return_address(scene, ip)).then_some(())?;
     let trust = if frame.module.is_none() { Trust::Leaf } else { Trust::Scan };
     Some(caller(step, trust))
 }
@@ -71,7 +72,7 @@ fn by_frame_record(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     ((saved > fp || saved == 0) && is_return_address(scene, ip)).then_some(())?;
     let sp = return_slot.checked_add(8)?;
     let mut registers = RegisterFile::of(Machine::Arm64, ip, sp);
-    registers.set(Register::Sp, sp, Provenance::Computed);
+    registers.set(Register::Sp, sp, Provenance::AtLeast);
     registers.set(Register::FP, saved, Provenance::Restored { address: fp });
     Some(guessed(registers, Trust::FramePointer, return_slot))
 }
@@ -83,7 +84,7 @@ fn by_scan(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
         if ip != frame.registers.ip() && is_return_address(scene, ip) {
             let sp = slot.checked_add(8)?;
             let mut registers = RegisterFile::of(Machine::Arm64, ip, sp);
-            registers.set(Register::Sp, sp, Provenance::Computed);
+            registers.set(Register::Sp, sp, Provenance::AtLeast);
             // A return address is stored behind the caller's fp.
             let below = slot.checked_sub(8)?;
             if let Some(fp) = scene.dump.memory.u64(below).filter(|fp| *fp > slot) {

@@ -4,6 +4,7 @@
 //! Where they are not, exception, fault address and a section behind a register or a stack word must agree,
 //! and the operation is marked as inferred.
 
+use super::counting_arm64;
 use super::exception::{
     ACCESS_VIOLATION, EffectiveException, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
 };
@@ -291,6 +292,10 @@ struct Counting {
 
 /// The instruction at the frame's address, when it is one.
 fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting> {
+    if scene.is_arm64() {
+        let (base, displacement) = counting_arm64::counted_field(scene, frame)?;
+        return Some(Counting { base, displacement });
+    }
     let bytes = scene.dump.memory.read_up_to(frame.registers.ip(), 15);
     let bits = match frame.registers.width() {
         PointerWidth::Four => 32,

@@ -4,7 +4,6 @@ use super::Diagnosis;
 use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::handle::HandleState;
-use crate::dump::Cpu;
 use crate::findings::{Case, EventMode, event_mode, is_wine};
 
 /// Something that is missing from the dump.
@@ -73,13 +72,6 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             what: "PEB.AppCompatFlags",
             consequence: "whether this Windows uses event handles for sections at all is unknown",
             capture_with: "MiniDumpWithProcessThreadData (0x100): any procdump or WER dump but the smallest",
-        });
-    }
-    if dump.system.cpu == Cpu::Arm64 {
-        missing.push(Missing {
-            what: "an ARM64 unwinder with register provenance",
-            consequence: "csdump does not yet recover sections from ARM64 stacks",
-            capture_with: "not a matter of capture",
         });
     }
     missing

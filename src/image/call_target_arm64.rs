@@ -31,7 +31,7 @@ pub fn call_site(images: &Images<'_, '_>, return_address: u64) -> Option<CallSit
 /// there (`adrp`, `ldr` or `add`, `br`).
 #[must_use]
 pub fn resolve(images: &Images<'_, '_>, target: u64) -> Resolution {
-    let mut trail = vec![target];
+    let (mut trail, mut first_slot) = (vec![target], None);
     let mut at = target;
     for _ in 0..MAX_HOPS {
         match thunk(images, at) {
@@ -39,17 +39,18 @@ pub fn resolve(images: &Images<'_, '_>, target: u64) -> Resolution {
                 trail.push(next);
                 at = next;
             }
-            Some(Jump::Through(slot)) => match images.space().u64(slot) {
-                Some(next) => {
-                    trail.push(next);
-                    at = next;
-                }
-                None => return Resolution { trail, open_slot: Some(slot) },
-            },
+            Some(Jump::Through(slot)) => {
+                first_slot = first_slot.or(Some(slot));
+                let Some(next) = images.space().u64(slot) else {
+                    return Resolution { trail, open_slot: Some(slot), first_slot };
+                };
+                trail.push(next);
+                at = next;
+            }
             None => break,
         }
     }
-    Resolution { trail, open_slot: None }
+    Resolution { trail, open_slot: None, first_slot }
 }
 
 /// What a thunk jumps to: an address, or the content of a slot.

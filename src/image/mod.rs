@@ -22,7 +22,7 @@ pub mod unwind_info;
 pub mod unwind_x64;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod real_dumps;
 #[cfg(test)]

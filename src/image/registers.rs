@@ -162,6 +162,9 @@ pub enum Provenance {
     },
     /// The result of arithmetic: a stack pointer, or a frame pointer.
     Computed,
+    /// A stack pointer that is known to be no lower: an ARM64 frame record says where it lies itself, not how large the
+    /// frame around it is.
+    AtLeast,
     /// Not known; [`RegisterFile::get`] gives nothing.
     Unknown,
 }
@@ -175,6 +178,7 @@ impl Provenance {
             Self::Unchanged => "unchanged",
             Self::Restored { .. } => "restored",
             Self::Computed => "computed",
+            Self::AtLeast => "at least",
             Self::Unknown => "unknown",
         }
     }

@@ -155,7 +155,7 @@ class Process:
         self.memory.add(PEB, PAGE, PRIVATE)
         self.memory.add(FIRST_TEB, 0x20000, PRIVATE)
         for offset, fmt, value in ((0x10, "<Q", self.modules[-1].base), (0x30, "<Q", ALLOCATIONS - 0x10000), (0x38, "<Q", ntdll["FastPebLock"]), (0x110, "<Q", ntdll["LdrpLoaderLock"]),
-                                   (0x118, "<I", 10), (0x11C, "<I", 0), (0x120, "<H", 22631), (0x2C8, "<Q", self.compat)):
+                                   (0x118, "<I", 10), (0x11C, "<I", 0), (0x120, "<H", 22631), (0xB8, "<I", 8), (0x2C8, "<Q", self.compat)):
             self.memory.write(PEB + offset, struct.pack(fmt, value))
         # Handles that any process has.
         for kind, name in (("Directory", "\\KnownDlls"), ("File", "\\Device\\HarddiskVolume3\\Users\\ops"), ("Event", ""), ("Key", "\\REGISTRY\\MACHINE"), ("Event", "")):
