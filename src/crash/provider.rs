@@ -2,7 +2,8 @@
 //!
 //! The provider sets or clears *every* nonvolatile register, because the crate forwards those that a
 //! provider leaves alone as if they were known to be unchanged. What the crate finds without the provider
-//! (frame pointers, scans) keeps the trust that the crate gives it.
+//! (frame pointers, scans) keeps the trust that the crate gives it. An ARM64 leaf whose tables are not in the dump is
+//! left by lr: the crate itself would skip its caller.
 
 use super::frame::{Frame, Trust};
 use super::names;
@@ -58,7 +59,8 @@ impl SymbolProvider for ImageProvider<'_, '_> {
         walker: &mut (dyn FrameWalker + Send),
     ) -> Option<()> {
         let callee = self.callee(walker)?;
-        let caller = stack::certain_step(self.scene, &callee)?;
+        let caller = stack::certain_step(self.scene, &callee)
+            .or_else(|| stack::guessed_leaf_step(self.scene, &callee))?;
         walker.set_cfa(caller.registers.sp()?)?;
         walker.set_ra(caller.registers.ip())?;
         let width = caller.registers.width();
@@ -114,7 +116,10 @@ impl ImageProvider<'_, '_> {
         Some(Frame {
             registers,
             ip_kind,
-            trust: Trust::UnwindData,
+            trust: match ip_kind {
+                IpKind::Exact => Trust::Context,
+                IpKind::ReturnAddress => Trust::UnwindData,
+            },
             return_slot: None,
             module,
             start: None,
@@ -147,6 +152,7 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
         .enumerate()
         .map(|(index, frame)| converted(scene, frame, index == 0))
         .collect();
+    mark_guess(scene, &mut frames);
     names::name_frames(scene, &mut frames);
     frames
 }
@@ -179,10 +185,22 @@ pub fn walk_all(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
         let frames = call_stack.frames.iter().enumerate();
         let mut frames: Vec<Frame> =
             frames.map(|(index, frame)| converted(scene, frame, index == 0)).collect();
+        mark_guess(scene, &mut frames);
         names::name_frames(scene, &mut frames);
         (call_stack.thread_id, frames)
     });
     Some(stacks.collect())
+}
+
+/// The crate takes for certain what the provider gives it: the one guess among that gets its trust back.
+fn mark_guess(scene: Scene<'_, '_>, frames: &mut [Frame]) {
+    let [innermost, caller, ..] = frames else { return };
+    if caller.trust == Trust::UnwindData
+        && stack::certain_step(scene, innermost).is_none()
+        && let Some(guess) = stack::guessed_leaf_step(scene, innermost)
+    {
+        caller.trust = guess.trust;
+    }
 }
 
 /// The handle stream's name in warnings.

@@ -210,6 +210,13 @@ pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     rises(frame, &caller).then_some(caller)
 }
 
+/// The caller of an innermost ARM64 frame by lr: a guess, of what no table in the dump describes.
+#[must_use]
+pub fn guessed_leaf_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    let is_arm64 = frame.registers.machine() == Machine::Arm64;
+    is_arm64.then(|| stack_arm64::by_link_register(scene, frame)).flatten()
+}
+
 fn by_unwind_data(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     let image = scene.images.image_at(frame.lookup_address())?;
     let step = unwind_x64::step(&scene.dump.memory, image, &frame.registers, frame.ip_kind).ok()?;

@@ -9,6 +9,8 @@ use crate::image::registers::{Provenance, Register, RegisterFile};
 use crate::image::unwind_arm64::{self, strip};
 use crate::image::unwind_x64::{Step, StepTrust};
 
+/// Where lr is this near, it is behind a call of the function itself: larger functions are rare.
+const NEAR: u64 = 0x400;
 /// Most bytes between a stack pointer and the next frame record.
 const MAX_FRAME: u64 = 0x2_0000;
 
@@ -48,14 +50,15 @@ fn caller(step: Step, trust: Trust) -> Caller {
 ///
 /// - situation: small dumps do not hold ntdll's tables, and a waiting thread stands in a system call's stub, a leaf.
 /// - example: `NtWaitForSingleObject`, `svc`, `ret`, with lr behind a call in KERNELBASE.
-/// - handling: lr counts when it can be a return address and does not lead to the frame itself, as that of a captured
-///   context does; as a guess where a module holds the address, and as the call that led to nowhere where none does.
+/// - handling: lr counts when it can be a return address and lies far from the frame's own address, as behind a call of
+///   its own it does not; as a guess where a module holds the address, and as the call that led to nowhere where none does.
 /// - test: `a_waiting_thread_is_walked_by_lr_and_frame_records`.
-fn by_link_register(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+pub(super) fn by_link_register(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     (frame.trust == Trust::Context && frame.ip_kind == IpKind::Exact).then_some(())?;
     let step = unwind_arm64::step_leaf(&frame.registers).ok()?;
     let ip = step.registers.ip();
-    (ip != frame.registers.ip() && is_return_address(scene, ip)).then_some(())?;
+    let is_own = ip.abs_diff(frame.registers.ip()) < NEAR;
+    (!is_own && is_return_address(scene, ip)).then_some(())?;
     let trust = if frame.module.is_none() { Trust::Leaf } else { Trust::Scan };
     Some(caller(step, trust))
 }
