@@ -13,6 +13,9 @@ mod support;
 #[path = "real_dumps/stacks.rs"]
 mod stacks;
 
+#[path = "real_dumps/symbols.rs"]
+mod symbols;
+
 #[path = "real_dumps/windows_7.rs"]
 mod windows_7;
 

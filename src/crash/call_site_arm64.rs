@@ -73,6 +73,8 @@ fn writes(word: u32, number: u8) -> bool {
 
 /// The instructions up to the call, last first, from the start of its function at most.
 fn before(scene: Scene<'_, '_>, call: u64) -> Option<Vec<Before>> {
+    // Nothing is read any more when the dump's work is used up.
+    scene.flows.spend(1).then_some(())?;
     let (start, end) = function(scene, call)
         .filter(|(start, _)| call.checked_sub(*start).is_some_and(|size| size <= MAX_FUNCTION))
         .unwrap_or((call.saturating_sub(WINDOW), call));

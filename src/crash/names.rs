@@ -11,7 +11,7 @@ use crate::image::call_target::Callee;
 use crate::image::call_target_arm64;
 use crate::image::instruction_arm64::Instruction;
 use crate::image::pe::Machine;
-use crate::image::runtime_functions_arm64;
+use crate::image::{runtime_functions, runtime_functions_arm64};
 
 /// Names every frame that can be named.
 pub fn name_frames(scene: Scene<'_, '_>, frames: &mut [Frame]) {
@@ -55,7 +55,7 @@ fn by_proven_start(scene: Scene<'_, '_>, frame: &Frame) -> Option<FunctionName> 
 fn primary_start(scene: Scene<'_, '_>, frame: &Frame) -> Option<u64> {
     let image = scene.images.image_at(frame.lookup_address())?;
     let rva = image.rva(frame.lookup_address())?;
-    let primary = image.function_start(&scene.dump.memory, rva).ok()??;
+    let primary = runtime_functions::function_start(&scene.dump.memory, image, rva).ok()??;
     image.address(primary)
 }
 

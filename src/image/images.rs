@@ -3,6 +3,7 @@
 use super::exports::{Exports, NearestExport};
 use super::imports::{Import, Imports};
 use super::pe::{Image, Machine};
+use super::runtime_functions::function_start;
 use super::{ImageError, IpKind};
 use crate::dump::memory::AddressSpace;
 use std::sync::OnceLock;
@@ -99,7 +100,9 @@ impl ModuleImage<'_, '_> {
         let exports = self.exports().ok();
         let name_at = |rva| exports?.name_at(self.space, image, rva);
         let primary = match image.machine {
-            Machine::Amd64 | Machine::Arm64 => image.function_start(self.space, rva).ok().flatten(),
+            Machine::Amd64 | Machine::Arm64 => {
+                function_start(self.space, image, rva).ok().flatten()
+            }
             _ => None,
         };
         let start = primary.or_else(|| name_at(rva).map(|_| rva));

@@ -1,12 +1,12 @@
 //! One step up an ARM64 stack by unwind data: the codes that are left to undo are executed on the registers, so that
 //! every nonvolatile register of the caller has a value with an origin, or none.
 
+use super::IpKind;
 use super::pe::{Image, Machine};
 use super::registers::{Provenance, Register, RegisterFile};
 use super::runtime_functions_arm64::{self as runtime_functions, Region};
 use super::unwind_codes_arm64::{Save, UnwindCode};
 use super::unwind_x64::{Step, StepTrust, UnwindError};
-use super::{ImageError, IpKind};
 use crate::dump::memory::AddressSpace;
 
 /// CONTEXT of ARM64 (winnt.h): +0 ContextFlags, +8 X0 to X28, Fp, Lr, +0x100 Sp, +0x108 Pc.
@@ -207,22 +207,5 @@ impl<'s, 'a> Executor<'s, 'a> {
 
     fn read(&self, address: u64) -> Result<u64, UnwindError> {
         self.space.u64(address).ok_or(UnwindError::StackUnreadable { address })
-    }
-}
-
-impl Image {
-    /// RVA of the start of the function that holds `rva`, by the machine's function table.
-    ///
-    /// # Errors
-    /// As [`super::runtime_functions::primary_function`] and [`runtime_functions::function_start`].
-    pub fn function_start(
-        &self,
-        space: &AddressSpace<'_>,
-        rva: u32,
-    ) -> Result<Option<u32>, ImageError> {
-        match self.machine {
-            Machine::Arm64 => runtime_functions::function_start(space, self, rva),
-            _ => super::runtime_functions::primary_function(space, self, rva),
-        }
     }
 }

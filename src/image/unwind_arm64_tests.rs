@@ -7,6 +7,7 @@ use super::fixtures::PeBuilder;
 use super::images::Images;
 use super::pe::{DirectoryKind, Machine};
 use super::registers::{Provenance, Register, RegisterFile};
+use super::runtime_functions::function_start;
 use super::unwind_arm64::{step, strip};
 use super::unwind_codes_arm64::{Packed, Save, UnwindCode};
 use super::unwind_x64::{Step, StepTrust, UnwindError};
@@ -378,7 +379,7 @@ fn a_part_is_unwound_by_its_phantom_prologue_and_has_no_start() {
     model.check(&bytes, 4, IpKind::Exact).unwrap();
     assert_eq!(model.step_at(&bytes, 4, IpKind::Exact).unwrap().function, None);
     let (space, image) = (PeBuilder::space(&bytes), PeBuilder::image(&bytes));
-    assert_eq!(image.function_start(&space, 0x1010), Ok(None));
+    assert_eq!(function_start(&space, &image, 0x1010), Ok(None));
     let images = Images::new(&space, [(BASE, PeBuilder::SIZE)]);
     assert_eq!(images.function_of_frame(BASE + 0x1010, IpKind::Exact).unwrap().start, None);
     // Packed, flag 2: neither prologue nor epilogue, so everything is undone from the first instruction on.
