@@ -152,7 +152,8 @@ fn follow(
             };
             merge(&mut displacements, displacement, is_read)?;
             let bit = 1_u32.checked_shl(u32::from(source)).unwrap_or(0);
-            if later_writes & bit != 0 {
+            // The frame has what was written last.
+            if is_known(source) && later_writes & bit != 0 {
                 return None;
             }
             number = source;
@@ -236,6 +237,10 @@ mod tests {
     fn what_is_written_in_between_is_not_followed() {
         // mov x0, x19; mov x19, x20: the frame has the later x19.
         assert_eq!(argument_of(&[0xAA13_03E0, 0xAA14_03F3, BL]), None);
+        // ldr x8, [sp, #8]; add x0, x8, #0x18; x8 is used again for the function: what it holds later does not matter.
+        let reused = [0xF940_07E8, 0x9100_6100, 0xB000_0008, 0xF940_5108, 0xD63F_0100];
+        let found = argument_of(&reused);
+        assert_eq!(found, Some((Base::Register(Register::Sp), vec![8, 0x18])));
         // A call in between changes x8.
         assert_eq!(argument_of(&[0xF940_0A68, BL, 0x9100_2100, BL]), None);
         assert_eq!(argument_of(&[0x8B09_0100, BL]), None, "add x0, x8, x9");

@@ -78,6 +78,27 @@ fn every_frame_of_a_full_arm64_dump_is_that_of_the_oracle() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), all.len(), wrong.join("\n"));
 }
 
+/// The argument is followed from the call into a global, a saved register, the stack, and memory behind it.
+#[test]
+fn the_call_site_gives_the_section() {
+    let programs = [
+        "a64-closed",
+        "a64-closed-member",
+        "a64-closed-o0",
+        "a64-registers",
+        "a64-recycled",
+        "a64-never-initialized",
+        "a64-enter-deleted",
+    ];
+    for label in arm64("full").iter().filter(|label| programs.contains(&label.text("program"))) {
+        let report = label.report();
+        let section = report.critical_section.unwrap();
+        assert_eq!(section.address, label.text("section"), "{}", label.name());
+        let found = section.recovered_from.iter().any(|way| way == "call site");
+        assert!(found, "{}: {:?}", label.name(), section.recovered_from);
+    }
+}
+
 /// Without unwind data frame records, and lr where it counts, still lead out of ntdll to the code that called it.
 #[test]
 fn a_waiting_thread_is_walked_by_lr_and_frame_records() {
