@@ -19,6 +19,9 @@ mod sections;
 #[path = "real_dumps/stacks.rs"]
 mod stacks;
 
+#[path = "real_dumps/symbols.rs"]
+mod symbols;
+
 #[path = "real_dumps/windows_7.rs"]
 mod windows_7;
 

@@ -18,7 +18,7 @@ use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::lock_count::{LockCountEncoding, waiters_before_signal};
 use crate::critsec::{handle, spin_count};
 use crate::dump::memory::PointerWidth;
-use crate::image::registers::{Provenance, Register};
+use crate::image::registers::Provenance;
 use std::collections::BTreeMap;
 
 /// Bytes of stack above the caller's stack pointer that are searched too.
@@ -212,7 +212,7 @@ fn from_registers(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Coll
         for (register, value, provenance) in frame.registers.known() {
             // A register that no function in between changed says nothing new.
             let is_new = index == 0 || provenance != Provenance::Unchanged;
-            if register == Register::Rsp || !register.is_nonvolatile(width) || !is_new {
+            if register.is_stack_pointer() || !register.is_nonvolatile(width) || !is_new {
                 continue;
             }
             // Only a frame that is the lock function's own; behind a guessed caller the innermost is the raiser's.

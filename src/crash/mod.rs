@@ -3,6 +3,8 @@
 
 pub mod back_trace;
 pub mod call_site;
+mod call_site_arm64;
+mod counting_arm64;
 pub mod exception;
 pub mod fault;
 pub mod frame;
@@ -12,6 +14,7 @@ pub mod names;
 pub mod operation;
 pub mod provider;
 pub mod stack;
+mod stack_arm64;
 mod stack_x86;
 mod unnamed;
 pub mod verifier;
@@ -20,7 +23,7 @@ pub mod waits;
 use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::{Dump, Thread};
 use crate::image::IpKind;
-use crate::image::registers::RegisterFile;
+use crate::image::registers::{self, RegisterFile};
 use exception::EffectiveException;
 use frame::{Frame, FunctionName, NameSource, Trust};
 use locate::{Located, Search};
@@ -83,7 +86,8 @@ fn faulting_stack(scene: Scene<'_, '_>, exception: &EffectiveException) -> Vec<F
     let Some(start) = RegisterFile::from_context(context) else {
         return provider::walk(scene, context);
     };
-    let mut frames = stack::walk(scene, start);
+    let kind = registers::ip_kind(context);
+    let mut frames = stack::walk_from(scene, start, kind, Trust::Context, None);
     mark_raise(scene, exception, &mut frames);
     names::name_frames(scene, &mut frames);
     frames

@@ -4,6 +4,7 @@
 //! Where they are not, exception, fault address and a section behind a register or a stack word must agree,
 //! and the operation is marked as inferred.
 
+use super::counting_arm64;
 use super::exception::{
     ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
 };
@@ -200,18 +201,20 @@ fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
 fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec<Frame>> {
     let width = scene.dump.system.pointer_width;
     let sp = call.slot.checked_add(width.bytes())?;
+    let innermost = frames.first()?;
     let known = frames.iter().find(|frame| {
         frame.registers.ip() == call.return_address && frame.registers.sp() == Some(sp)
     });
     let registers = known.map_or_else(
         || {
-            let mut registers = RegisterFile::new(width, call.return_address, sp);
-            registers.set(Register::Rsp, sp, Provenance::Computed);
+            let machine = innermost.registers.machine();
+            let mut registers = RegisterFile::of(machine, call.return_address, sp);
+            registers.set(Register::stack_pointer(machine), sp, Provenance::Computed);
             registers
         },
         |frame| frame.registers.clone(),
     );
-    let mut anew = vec![frames.first()?.clone()];
+    let mut anew = vec![innermost.clone()];
     let mut outer =
         stack::walk_from(scene, registers, IpKind::ReturnAddress, Trust::Scan, Some(call.slot));
     super::names::name_frames(scene, &mut outer);
@@ -316,6 +319,10 @@ struct Counting {
 
 /// The instruction at the frame's address, when it is one.
 fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting> {
+    if scene.is_arm64() {
+        let (base, displacement) = counting_arm64::counted_field(scene, frame)?;
+        return Some(Counting { base, displacement });
+    }
     let bytes = scene.dump.memory.read_up_to(frame.registers.ip(), 15);
     let bits = match frame.registers.width() {
         PointerWidth::Four => 32,
@@ -405,7 +412,7 @@ fn first_touches(
 /// argument, count too.
 fn register_values(frame: &Frame) -> Vec<u64> {
     let known = frame.registers.known();
-    known.filter(|(register, ..)| *register != Register::Rsp).map(|(_, value, _)| value).collect()
+    known.filter(|(register, ..)| !register.is_stack_pointer()).map(|(_, value, _)| value).collect()
 }
 
 /// Enter counting itself in the debug record of a section that is zero, a fill pattern, or in a register.

@@ -4,7 +4,6 @@ use super::Diagnosis;
 use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::handle::{HandleState, is_plausible};
-use crate::dump::Cpu;
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, initialisation_trace};
 
@@ -94,19 +93,11 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: "a dump with all memory, in which WinDbg's !avrf shows the current stop; or the program's debug output, which has VERIFIER STOP and the code",
         });
     }
-    let dump = case.scene.dump;
     if needs_handle && case.platform.events == EventMode::Unknown {
         missing.push(Missing {
             what: "PEB.AppCompatFlags",
             consequence: "whether this Windows uses event handles for sections at all is unknown",
             capture_with: "MiniDumpWithProcessThreadData (0x100): any procdump or WER dump but the smallest",
-        });
-    }
-    if dump.system.cpu == Cpu::Arm64 {
-        missing.push(Missing {
-            what: "an ARM64 unwinder with register provenance",
-            consequence: "csdump does not yet recover sections from ARM64 stacks",
-            capture_with: "not a matter of capture",
         });
     }
     missing
