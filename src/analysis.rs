@@ -3,15 +3,16 @@
 use crate::crash::operation::{self, Failure};
 use crate::crash::stack::Scene;
 use crate::crash::{self, Crash};
+use crate::critsec::CriticalSection;
 use crate::critsec::gate::Gate;
 use crate::critsec::handle::{self, HandleState};
 use crate::critsec::lock_count::{LockCountEncoding, waiters_before_signal};
-use crate::critsec::{CriticalSection, encoding_of};
 use crate::diagnosis::advice::{self, Missing};
 use crate::diagnosis::mechanism::{Mechanism, mechanism};
 use crate::diagnosis::{self, Diagnosis};
 use crate::dump::Dump;
-use crate::findings::{self, Case, Finding, FindingId};
+use crate::findings::operations::{self, HandleHistory};
+use crate::findings::{self, Case, Finding, FindingId, Platform, history};
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
@@ -35,6 +36,8 @@ pub struct LockAnalysis {
     pub handle: Option<(u64, HandleState)>,
     /// Where the handle's value was read.
     pub handle_source: &'static str,
+    /// What the handle trace holds of it.
+    pub history: Option<HandleHistory>,
     /// What happened.
     pub mechanism: Mechanism,
     /// The facts.
@@ -55,14 +58,20 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
     let flows = FlowCache::default();
     let scene = Scene { dump, images: &images, flows: &flows };
     let mut warnings = Vec::new();
-    let (crash, encoding) = crash_with_encoding(scene, &mut warnings);
-    if dump.system.wow64 && crash.as_ref().is_some_and(|crash| crash.lock.is_some()) {
-        warnings.push(
-            "a 32-bit process seen from its 64-bit side: sections of its own code are not decoded"
-                .into(),
-        );
+    let platform = Platform::of(scene);
+    let (crash, encoding) = crash_with_encoding(scene, platform, &mut warnings);
+    if dump.system.is_wow64_from_64_bit() {
+        warnings.extend(wow64_warning(dump, crash.as_ref()));
     }
-    let lock = crash.as_ref().and_then(|crash| analyze_lock(scene, crash, encoding, &mut warnings));
+    let lock = crash
+        .as_ref()
+        .and_then(|crash| analyze_lock(scene, crash, platform, encoding, &mut warnings));
+    warnings.extend(
+        flows
+            .cuts()
+            .into_iter()
+            .map(|what| format!("{what} ended at its bound; what was not looked at may hold more")),
+    );
     Analysis { crash, lock, warnings }
 }
 
@@ -70,13 +79,16 @@ pub fn analyze(dump: &Dump<'_>) -> Analysis {
 /// carry the verdict. Empty when no lock call failed.
 #[must_use]
 pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
+    let x86_side = dump.side_of_exception();
+    let dump = x86_side.as_ref().unwrap_or(dump);
     let images =
         Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
     let flows = FlowCache::default();
     let scene = Scene { dump, images: &images, flows: &flows };
-    let (crash, encoding) = crash_with_encoding(scene, &mut Vec::new());
+    let platform = Platform::of(scene);
+    let (crash, encoding) = crash_with_encoding(scene, platform, &mut Vec::new());
     let Some(crash) = crash else { return Vec::new() };
-    with_case(scene, &crash, encoding, |case, findings, _| {
+    with_case(scene, &crash, platform, encoding, |case, findings, _| {
         let without =
             |found: &Finding| (found.id, diagnosis::diagnose_without(case, &findings, found.id));
         let mut each: Vec<_> = findings.iter().map(without).collect();
@@ -84,6 +96,31 @@ pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
         each
     })
     .unwrap_or_default()
+}
+
+/// What the 64-bit side of a WoW64 process cannot tell.
+fn wow64_warning(dump: &Dump<'_>, crash: Option<&Crash>) -> Option<String> {
+    const SIDE: &str = "a 32-bit process seen from its 64-bit side";
+    if let Some(module) = dump.x86_module_of_exception() {
+        return Some(format!(
+            "{SIDE}: the exception was raised in the 32-bit {}, and the registers of that moment are not in the dump",
+            module.file_name()
+        ));
+    }
+    let failed = crash.is_some_and(|crash| crash.lock.is_some());
+    failed.then(|| format!("{SIDE}: sections of its own code are not decoded"))
+}
+
+/// What the handle trace of a dump holds of a handle; `None` without a trace.
+#[must_use]
+pub fn handle_history(dump: &Dump<'_>, value: u64) -> Option<HandleHistory> {
+    dump.handle_trace?;
+    let images =
+        Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+    let flows = FlowCache::default();
+    let scene = Scene { dump, images: &images, flows: &flows };
+    let (crash, _) = crash_with_encoding(scene, Platform::of(scene), &mut Vec::new());
+    operations::read(scene, value, crash.as_ref().and_then(history::failed_call))
 }
 
 /// The crash, read with the `LockCount` encoding of the version, or with the other where only that fits.
@@ -95,9 +132,10 @@ pub fn ablations(dump: &Dump<'_>) -> Vec<(FindingId, Diagnosis)> {
 /// - test: `the_data_overrules_the_version` (tests/accuracy).
 fn crash_with_encoding(
     scene: Scene<'_, '_>,
+    platform: Platform,
     warnings: &mut Vec<String>,
 ) -> (Option<Crash>, LockCountEncoding) {
-    let by_version = encoding_of(scene.dump, findings::is_wine(scene.dump, scene.images));
+    let by_version = platform.encoding;
     let crash = crash::analyze(scene, by_version);
     if !crash.as_ref().is_some_and(|crash| needs_other_encoding(scene, crash, by_version)) {
         return (crash, by_version);
@@ -147,6 +185,7 @@ fn fits(scene: Scene<'_, '_>, crash: &Crash, encoding: LockCountEncoding) -> boo
 fn analyze_lock(
     scene: Scene<'_, '_>,
     crash: &Crash,
+    platform: Platform,
     encoding: LockCountEncoding,
     warnings: &mut Vec<String>,
 ) -> Option<LockAnalysis> {
@@ -156,12 +195,13 @@ fn analyze_lock(
     {
         warnings.push(format!("the section does not look like one just left: {reason}"));
     }
-    with_case(scene, crash, encoding, |case, findings, handle_source| {
+    with_case(scene, crash, platform, encoding, |case, findings, handle_source| {
         let diagnosis = diagnosis::diagnose(case, &findings);
         LockAnalysis {
             section: case.section.cloned(),
             handle: case.handle,
             handle_source,
+            history: case.history.cloned(),
             mechanism: mechanism(case, &findings),
             missing: advice::missing(case),
             next_steps: advice::next_steps(case, &diagnosis),
@@ -176,6 +216,7 @@ fn analyze_lock(
 fn with_case<T>(
     scene: Scene<'_, '_>,
     crash: &Crash,
+    platform: Platform,
     encoding: LockCountEncoding,
     judge: impl FnOnce(Case<'_, '_>, Vec<Finding>, &'static str) -> T,
 ) -> Option<T> {
@@ -186,16 +227,28 @@ fn with_case<T>(
         .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
     let others = findings::listed_sections(scene, section.as_ref());
-    let case = Case { scene, crash, lock, section: section.as_ref(), handle, others: &others };
+    let history = handle.and_then(|(value, _)| {
+        operations::read(scene, value, history::failed_call(crash)).filter(|_| value != 0)
+    });
+    let case = Case {
+        scene,
+        crash,
+        lock,
+        section: section.as_ref(),
+        handle,
+        history: history.as_ref(),
+        others: &others,
+        platform,
+    };
     // The handle that was passed is not the one that stands there now.
-    let handle = handle.filter(|_| handle_source == FROM_STACK || !findings::changed_since(case));
-    let case = Case { handle, ..case };
+    let handle = handle.filter(|_| handle_source != FROM_MEMORY || !findings::changed_since(case));
+    let case = Case { handle, history: case.history.filter(|_| handle.is_some()), ..case };
     let findings = findings::collect(case);
     Some(judge(case, findings, handle_source))
 }
 
-/// The handle: the one that was passed where the stack still shows it, else `LockSemaphore` from memory, unless
-/// the section is zero, which says that the handle is lost (critical-sections.md 5.5). Failures that do not
+/// The handle: the one that was passed where the stack or the handle trace still shows it, else `LockSemaphore` from
+/// memory, unless the section is zero, which says that the handle is lost (critical-sections.md 5.5). Failures that do not
 /// involve the handle have none.
 fn handle_of(
     scene: Scene<'_, '_>,
@@ -211,8 +264,20 @@ fn handle_of(
         return (Some(looked_up(value)), FROM_STACK);
     }
     let raw = section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
-    (raw.map(|raw| looked_up(raw.lock_semaphore)), FROM_MEMORY)
+    let stored = raw.map(|raw| raw.lock_semaphore);
+    let recorded = history::failed_call(crash)
+        .and_then(|failed| operations::bad_reference(scene.dump, failed, stored));
+    match (recorded, stored) {
+        (Some(value), Some(stored)) if value & !3 == stored & !3 => {
+            (Some(looked_up(stored)), FROM_BOTH)
+        }
+        (Some(value), _) => (Some(looked_up(value)), FROM_TRACE),
+        (None, stored) => (stored.map(looked_up), FROM_MEMORY),
+    }
 }
 
 const FROM_MEMORY: &str = "LockSemaphore in memory";
+const FROM_TRACE: &str = "bad reference of the faulting thread in the handle trace";
+const FROM_BOTH: &str =
+    "LockSemaphore in memory, confirmed by the bad reference in the handle trace";
 const FROM_STACK: &str = "argument of the system service on the stack";

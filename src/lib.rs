@@ -15,6 +15,7 @@ pub mod crash;
 pub mod critsec;
 pub mod diagnosis;
 pub mod dump;
+pub mod explain;
 pub mod findings;
 pub mod image;
 pub mod report;
@@ -25,9 +26,11 @@ use report::build::Origin;
 use report::model::Report;
 use std::path::Path;
 
-/// Analyses a parsed dump.
+/// Analyses a parsed dump; of a WoW64 process the side that raised the exception.
 #[must_use]
 pub fn analyze(dump: &Dump<'_>, origin: &Origin) -> Report {
+    let x86_side = dump.side_of_exception();
+    let dump = x86_side.as_ref().unwrap_or(dump);
     report::build::report(dump, &analysis::analyze(dump), origin)
 }
 

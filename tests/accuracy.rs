@@ -18,8 +18,14 @@ mod ablation;
 #[path = "accuracy/bars.rs"]
 mod bars;
 
+#[path = "accuracy/evidence.rs"]
+mod evidence;
+
 #[path = "accuracy/judge.rs"]
 mod judge;
+
+#[path = "accuracy/siblings.rs"]
+mod siblings;
 
 #[path = "accuracy/tables.rs"]
 mod tables;
@@ -226,6 +232,8 @@ fn the_data_overrules_the_version() {
     assert!(
         report.warnings.iter().any(|warning| warning.contains("does not fit the reported version"))
     );
+    assert!(has(&report, "encoding-overrules-version"));
+    assert_ne!(report.verdict.as_ref().unwrap().confidence, "high");
 }
 
 #[test]
@@ -239,9 +247,105 @@ fn a_section_changed_since_is_no_evidence() {
 }
 
 #[test]
+fn the_code_says_what_the_slot_held() {
+    for program in ["recycled-noaccess", "h-recycled-thread"] {
+        for (label, report) in reports(program, "full") {
+            assert!(has(&report, "slot-was-taken"), "{}", label.name());
+        }
+    }
+    for (label, report) in reports("closed", "full") {
+        assert!(!has(&report, "slot-was-taken"), "{}", label.name());
+    }
+}
+
+#[test]
+fn a_neighbour_is_shown_and_placed() {
+    let shown = |program: &str, id: &str, expected: &str| {
+        let mut count = 0;
+        for (label, report) in reports(program, "full") {
+            let Some(found) = report.findings.iter().find(|found| found.id == id) else { continue };
+            count += 1;
+            assert!(found.statement.contains(expected), "{}: {}", label.name(), found.statement);
+            assert!(found.statement.contains(".exe+0x"), "{}: {}", label.name(), found.statement);
+        }
+        assert!(count > 0, "{program}");
+    };
+    shown("h-hit-debug", "neighbour-runs-in-from-before", "Quarterly report 2026");
+    shown("corrupted-underrun", "neighbour-runs-in-from-behind", "contoso/agents");
+}
+
+#[test]
+fn a_static_section_at_exit_is_seen() {
+    for (label, report) in reports("h-deleted-exit", "full") {
+        assert!(has(&report, "process-exiting"), "{}", label.name());
+        assert!(has(&report, "static-section-at-exit"), "{}", label.name());
+    }
+    for (label, report) in reports("closed", "full") {
+        assert!(!has(&report, "static-section-at-exit"), "{}", label.name());
+    }
+}
+
+#[test]
 fn an_event_of_another_section_is_claimed() {
     for (label, report) in reports("h-closed-busy", "full") {
         assert!(!has(&report, "unclaimed-event"), "{}", label.name());
         assert_eq!(top(&report).0, "handle-closed", "{}", label.name());
     }
+}
+
+/// The dumps of a 64-bit writer give what the x86 dumps of the same crashes give.
+#[test]
+fn wow64_forms_agree_with_x86() {
+    let all = labels();
+    let forms: Vec<_> = all.iter().filter(|label| label.flag("wow64")).collect();
+    assert!(forms.len() >= 14, "{} dumps", forms.len());
+    for label in forms {
+        let source = all.iter().find(|source| {
+            let same = |key| source.text(key) == label.text(key);
+            same("program") && same("kind") && source.text("set") == "x86-new"
+        });
+        let (expected, report) = (source.unwrap().report(), label.report());
+        assert_eq!(
+            (report.dump.cpu.as_str(), report.dump.wow64),
+            ("x86", true),
+            "{}",
+            label.name()
+        );
+        assert_eq!(report.outcome, expected.outcome, "{}", label.name());
+        assert_eq!(report.warnings, expected.warnings, "{}", label.name());
+        assert_eq!(report.verdict, expected.verdict, "{}", label.name());
+        assert_eq!(report.handle, expected.handle, "{}", label.name());
+        assert_eq!(chain(&report), chain(&expected), "{}", label.name());
+        let address = |report: &Report| {
+            report.critical_section.as_ref().map(|section| section.address.clone())
+        };
+        assert_eq!(address(&report), address(&expected), "{}", label.name());
+    }
+}
+
+/// A WoW64 dump without the CPU areas: no cause is named, and the reader is told why.
+#[test]
+fn wow64_without_registers_stays_open() {
+    let small =
+        |label: &Label| label.text("set") == "wow64-cpu-area" && label.text("kind") == "wer";
+    let label = labels_of("recycled").into_iter().find(small).unwrap();
+    let file = csdump::dump::DumpFile::open(&label.path, &csdump::dump::Limits::default()).unwrap();
+    let mut bytes = file.bytes().to_vec();
+    let places: Vec<usize> = {
+        let dump = csdump::dump::Dump::parse(&bytes).unwrap();
+        let slot = |teb: u64| dump.memory.tail(teb + 0x1488).unwrap().as_ptr() as usize;
+        dump.threads.iter().map(|thread| slot(thread.teb) - bytes.as_ptr() as usize).collect()
+    };
+    for at in places {
+        bytes[at..at + 8].copy_from_slice(&[0; 8]);
+    }
+    let dump = csdump::dump::Dump::parse(&bytes).unwrap();
+    let report = csdump::analyze(&dump, &csdump::report::build::Origin::default());
+    assert_eq!((report.dump.cpu.as_str(), report.dump.wow64), ("x64", true));
+    assert_eq!(report.outcome, Outcome::Inconclusive);
+    assert!(report.critical_section.is_none() && top(&report).1 < 0.9, "{:?}", top(&report));
+    let told = |warning: &String| warning.contains("raised in the 32-bit ntdll.dll");
+    assert!(report.warnings.iter().any(told), "{:?}", report.warnings);
+    let missing: Vec<_> = report.missing.iter().map(|missing| missing.what.as_str()).collect();
+    assert!(missing.contains(&"the 32-bit registers of the exception"), "{missing:?}");
 }

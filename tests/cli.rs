@@ -1,6 +1,11 @@
 //! The `csdump` command as a shell sees it.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/handles.rs"]
+mod handles;
+
 #[path = "cli/usage.rs"]
 mod usage;
 

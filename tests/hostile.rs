@@ -17,17 +17,21 @@ mod support;
 mod bad_input;
 #[path = "hostile/expensive.rs"]
 mod expensive;
+#[path = "hostile/handle_trace.rs"]
+mod handle_trace;
 #[path = "hostile/layouts.rs"]
 mod layouts;
 #[path = "hostile/mutations.rs"]
 mod mutations;
 #[path = "hostile/structures.rs"]
 mod structures;
+#[path = "hostile/wow64.rs"]
+mod wow64;
 
 use csdump::dump::{Dump, DumpFile, Limits};
 use csdump::report::build::Origin;
 use csdump::report::model::{Line, Report};
-use csdump::report::{json, text};
+use csdump::report::{json, markdown, text};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
@@ -96,6 +100,7 @@ fn analyse(bytes: &[u8]) -> Option<Report> {
         let page = text::render_report(&report, text::Layout::default());
         assert!(!page.contains('\u{1b}'), "an escape sequence");
         let line = Line::Report(Box::new(report.clone()));
+        assert!(!markdown::render(&line).contains('\u{1b}'), "an escape sequence");
         let line = json::render(&line, false).unwrap();
         assert_eq!(line.lines().count(), 1);
         Some(report)

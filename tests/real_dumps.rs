@@ -5,19 +5,28 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
     unreachable_pub
 )]
 
 mod support;
 
+#[path = "real_dumps/handle_trace.rs"]
+mod handle_trace;
 #[path = "real_dumps/sections.rs"]
 mod sections;
 
 #[path = "real_dumps/stacks.rs"]
 mod stacks;
 
+#[path = "real_dumps/symbols.rs"]
+mod symbols;
+
 #[path = "real_dumps/windows_7.rs"]
 mod windows_7;
+
+#[path = "real_dumps/wow64.rs"]
+mod wow64;
 
 use csdump::dump::Limits;
 use csdump::report::model::{Outcome, Report};

@@ -1,4 +1,5 @@
-//! Unwinding x64 by the images in the dump, against what Wine's RtlVirtualUnwind said in the crashing process.
+//! Unwinding x64 by the images in the dump, against what Wine's RtlVirtualUnwind said in the crashing process; ARM64
+//! against what an emulator saw.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +9,8 @@
     unreachable_pub
 )]
 
+#[path = "unwind/arm64.rs"]
+mod arm64;
 mod support;
 
 use csdump::crash::frame::{Frame, Trust};

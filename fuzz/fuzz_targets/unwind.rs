@@ -3,9 +3,11 @@
 
 use csdump::dump::memory::{AddressSpace, MemorySource, PointerWidth, Region};
 use csdump::image::call_target::{call_site, callee, resolve};
+use csdump::image::call_target_arm64;
 use csdump::image::images::Images;
 use csdump::image::registers::{Provenance, Register, RegisterFile};
-use csdump::image::{IpKind, flow, unwind_x64};
+use csdump::image::pe::Machine;
+use csdump::image::{IpKind, flow, unwind_arm64, unwind_x64};
 use libfuzzer_sys::fuzz_target;
 
 const BASE: u64 = 0x1_4000_0000;
@@ -27,11 +29,13 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = resolve(&images, ip, width);
         let _ = call_site(&images, ip, width).map(|site| callee(&images, &site, width));
     }
+    let _ = (call_target_arm64::resolve(&images, ip), call_target_arm64::call_site(&images, ip));
     let _ = flow::follow_x86(&space, ip);
     if let Some(module) = images.module_at(ip) {
         let _ = (module.function_at(ip), module.export_at(ip), module.import_at(ip));
     }
     walk(&space, &images, ip);
+    walk_arm64(&space, &images, ip);
 });
 
 fn walk(space: &AddressSpace<'_>, images: &Images<'_, '_>, ip: u64) {
@@ -41,6 +45,18 @@ fn walk(space: &AddressSpace<'_>, images: &Images<'_, '_>, ip: u64) {
     for _ in 0..FRAMES {
         let Some(image) = images.image_at(registers.ip()) else { return };
         let Ok(step) = unwind_x64::step(space, image, &registers, kind) else { return };
+        (registers, kind) = (step.registers, step.ip_kind);
+    }
+}
+
+fn walk_arm64(space: &AddressSpace<'_>, images: &Images<'_, '_>, ip: u64) {
+    let mut registers = RegisterFile::of(Machine::Arm64, ip, STACK);
+    registers.set(Register::FP, STACK + 0x40, Provenance::Context);
+    registers.set(Register::LR, ip, Provenance::Context);
+    let mut kind = IpKind::Exact;
+    for _ in 0..FRAMES {
+        let Some(image) = images.image_at(registers.ip()) else { return };
+        let Ok(step) = unwind_arm64::step(space, image, &registers, kind) else { return };
         (registers, kind) = (step.registers, step.ip_kind);
     }
 }

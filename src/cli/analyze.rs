@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use anstream::ColorChoice;
 use anyhow::bail;
 use csdump::report::model::{ErrorLine, Line};
-use csdump::report::{escape, json, text};
+use csdump::report::{escape, json, markdown, text};
 
 use super::args::{AnalyzeArgs, Format, Source};
 use super::exit::{Exit, Tally};
@@ -25,8 +25,8 @@ pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
     check(args)?;
     let to_file = args.output_file().is_some();
     let choice = match args.format {
-        Format::Text => output::color_choice(args.color, to_file),
-        Format::Json => ColorChoice::Never,
+        Format::Text => output::choice(args.color, to_file),
+        Format::Json | Format::Markdown => ColorChoice::Never,
     };
     let mut output = Output::open(args.output_file(), choice)?;
     let layout = output::layout(args.color, to_file);
@@ -88,6 +88,10 @@ fn rendered(
 ) -> anyhow::Result<String> {
     Ok(match (args.format, line) {
         (Format::Json, line) => json::render(line, args.pretty)?,
+        (Format::Markdown, line) => {
+            let rule = if index == 0 { "" } else { markdown::RULE };
+            format!("{rule}{}", markdown::render(line))
+        }
         (Format::Text, Line::Report(report)) => {
             let text = text::render_report(report, layout);
             if args.dumps.len() > 1 { format!("{}{text}", title(index, source)) } else { text }

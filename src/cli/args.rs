@@ -13,6 +13,12 @@ Exit codes:
   1  every dump was read well, and none is a critical-section failure
   2  an error: an unreadable file or bad usage; the other dumps are finished first";
 
+const HANDLES_EXIT_CODES: &str = "\
+Exit codes:
+  0  the dump has open handles; with HANDLE: its slot is taken, or its history is recorded
+  1  the dump was read well, and has neither
+  2  an error: an unreadable file or bad usage";
+
 /// Says why a critical-section call crashed, from a Windows minidump.
 #[derive(Debug, Parser)]
 #[command(name = "csdump", version, about, after_help = EXIT_CODES)]
@@ -29,6 +35,11 @@ pub(super) enum Command {
     /// Scan folders and files, in parallel, and group what is found
     #[command(after_help = EXIT_CODES)]
     Scan(ScanArgs),
+    /// Say what an id of a report means: a cause, a finding or a mechanism
+    Explain(ExplainArgs),
+    /// List the open handles, or show one handle's slot and recorded history
+    #[command(after_help = HANDLES_EXIT_CODES)]
+    Handles(HandlesArgs),
     /// Print the JSON Schema of the JSON output
     Schema,
     /// Print a completion script for a shell
@@ -139,6 +150,46 @@ pub(super) enum ScanFormat {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The id, as it stands in a report; without it all ids are listed
+    #[arg(value_name = "ID")]
+    pub(super) id: Option<String>,
+    /// How to write the page
+    #[arg(long, value_enum, default_value_t = PageFormat::Text)]
+    pub(super) format: PageFormat,
+    /// When to use colour in the text; auto minds the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(super) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HandlesArgs {
+    /// A minidump file; - is standard input
+    #[arg(value_name = "DUMP")]
+    pub(super) dump: Source,
+    /// The handle: hexadecimal with 0x before it, else decimal
+    #[arg(value_name = "HANDLE", value_parser = handle_value)]
+    pub(super) handle: Option<u64>,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = HandlesFormat::Text)]
+    pub(super) format: HandlesFormat,
+    /// Indent the JSON, for people
+    #[arg(long)]
+    pub(super) pretty: bool,
+}
+
+/// `0x164`, or `356`.
+fn handle_value(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let value = match digits {
+        Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => text.parse().ok().filter(|_| !text.starts_with('+')),
+    };
+    value.ok_or_else(|| "expected a number such as 0x164 or 356".to_owned())
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
@@ -152,6 +203,15 @@ pub(super) struct ManArgs {
     pub(super) command: Option<String>,
 }
 
+/// A rendering of a handle table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum HandlesFormat {
+    /// For eyes
+    Text,
+    /// One line, for programs
+    Json,
+}
+
 /// A rendering of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -159,6 +219,17 @@ pub(super) enum Format {
     Text,
     /// One line per dump, for programs
     Json,
+    /// To paste into an issue tracker; GitHub-flavoured
+    Markdown,
+}
+
+/// A rendering of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PageFormat {
+    /// For eyes
+    Text,
+    /// For a wiki or an issue tracker
+    Markdown,
 }
 
 /// When to use colour.
@@ -213,6 +284,16 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_handle_is_hexadecimal_or_decimal() {
+        assert_eq!(handle_value("0x164"), Ok(0x164));
+        assert_eq!(handle_value("0XfC"), Ok(0xfc));
+        assert_eq!(handle_value("356"), Ok(356));
+        for bad in ["", "0x", "164h", "fc", "-4", "+4", "0x+4", "0x10000000000000000"] {
+            assert!(handle_value(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

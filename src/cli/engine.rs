@@ -2,8 +2,9 @@
 
 use std::io;
 
-use csdump::dump::{DumpError, DumpFile, Limits};
+use csdump::dump::{Dump, DumpError, DumpFile, Limits};
 use csdump::report::build::Origin;
+use csdump::report::handles::{self, HandlesReport};
 use csdump::report::model::{ErrorLine, Line, Report};
 
 use super::args::Source;
@@ -16,11 +17,32 @@ pub(super) fn analyze(source: &Source, hash: bool) -> Line {
     }
 }
 
-fn report(source: &Source, hash: bool) -> Result<Report, DumpError> {
+/// The handles of one dump, or one of them.
+pub(super) fn handles(
+    source: &Source,
+    asked: Option<u64>,
+) -> Result<HandlesReport, Box<ErrorLine>> {
+    let read = || {
+        let file = open(source)?;
+        let dump = Dump::parse(file.bytes())?;
+        let mut report = handles::report(&dump, source.name(), asked);
+        if let Some(damage) = file.damage() {
+            report.warnings.insert(0, format!("{damage}; what stands before is read"));
+        }
+        Ok(report)
+    };
+    read().map_err(|error: DumpError| Box::new(ErrorLine::of(source.name(), &error)))
+}
+
+fn open(source: &Source) -> Result<DumpFile, DumpError> {
     let limits = Limits::default();
-    let file = match source {
+    match source {
         Source::Stdin => DumpFile::from_reader(io::stdin().lock(), &limits),
         Source::File(path) => DumpFile::open(path, &limits),
-    }?;
+    }
+}
+
+fn report(source: &Source, hash: bool) -> Result<Report, DumpError> {
+    let file = open(source)?;
     csdump::analyze_opened(&file, Origin { path: source.name(), hash, ..Origin::default() })
 }

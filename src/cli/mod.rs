@@ -5,6 +5,8 @@ mod args;
 mod completions;
 mod engine;
 mod exit;
+mod explain;
+mod handles;
 mod man;
 mod message;
 mod output;
@@ -34,6 +36,8 @@ fn dispatch(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Analyze(args) => analyze::run(&args, engine::analyze),
         Command::Scan(args) => scan::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Handles(args) => handles::run(&args),
         Command::Schema => schema::run(),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,5 +1,6 @@
 //! Where the result goes: standard output, or a file that appears only when it is complete.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,8 @@ impl Output {
         Ok(Self::Device(BufWriter::new(file)))
     }
 
-    fn stdout_with(choice: ColorChoice) -> Self {
+    /// Standard output with the colour that `choice` allows.
+    pub(super) fn stdout_with(choice: ColorChoice) -> Self {
         // What is written without colour has no escape sequence to strip; stripping would only cost time.
         let choice = if choice == ColorChoice::Never { ColorChoice::AlwaysAnsi } else { choice };
         Self::Stdout(BufWriter::new(AutoStream::new(io::stdout().lock(), choice)))
@@ -91,8 +93,8 @@ impl Output {
     }
 }
 
-/// Whether and how text is coloured that goes to a file or to standard output.
-pub(super) fn color_choice(color: Color, to_file: bool) -> ColorChoice {
+/// Whether and how text is coloured that goes to a file, or to standard output.
+pub(super) fn choice(color: Color, to_file: bool) -> ColorChoice {
     match color {
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
@@ -103,11 +105,15 @@ pub(super) fn color_choice(color: Color, to_file: bool) -> ColorChoice {
 
 /// How wide text is laid out, and whether in colour.
 pub(super) fn layout(color: Color, to_file: bool) -> text::Layout {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     text::Layout {
-        width: columns.filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
-        colour: color_choice(color, to_file) != ColorChoice::Never,
+        width: columns().filter(|_| !to_file).unwrap_or(text::DEFAULT_WIDTH),
+        colour: choice(color, to_file) != ColorChoice::Never,
     }
+}
+
+/// Columns of the terminal, where its shell tells.
+pub(super) fn columns() -> Option<u16> {
+    env::var("COLUMNS").ok()?.parse().ok()
 }
 
 /// A new file in `folder` with the rights that any new file has there.

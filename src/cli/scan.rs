@@ -151,7 +151,7 @@ impl Scan {
             Style::Jsonl => Some(Output::growing(file)?),
             Style::Csv => Some(Output::open(file, ColorChoice::Never)?),
             Style::Table | Style::Brief => {
-                Some(Output::open(file, output::color_choice(args.color, file.is_some()))?)
+                Some(Output::open(file, output::choice(args.color, file.is_some()))?)
             }
         };
         let mut scan = Self {

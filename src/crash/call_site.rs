@@ -4,9 +4,10 @@
 //! something whose value is known at the call: a constant, a nonvolatile register, the stack pointer
 //! (critical-sections.md 5, point 4).
 
+use super::call_site_arm64;
 use super::stack::Scene;
 use crate::dump::memory::{AddressSpace, PointerWidth};
-use crate::image::registers::{Register, RegisterFile};
+use crate::image::registers::{Provenance, Register, RegisterFile};
 use crate::image::runtime_functions;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
@@ -44,7 +45,10 @@ impl Argument {
         let width = registers.width();
         let mut value = match self.base {
             Base::Constant(address) => address,
-            Base::Register(register) => registers.get(register)?,
+            // Nothing can be counted from a stack pointer that is not known exactly.
+            Base::Register(register) => registers
+                .get(register)
+                .filter(|_| registers.provenance(register) != Provenance::AtLeast)?,
         };
         for (index, displacement) in self.displacements.iter().enumerate() {
             if index > 0 {
@@ -60,7 +64,7 @@ impl Argument {
     pub fn member_offset(&self) -> Option<u64> {
         let last = self.displacements.last().copied()?;
         let of_object = self.displacements.len() > 1
-            || matches!(self.base, Base::Register(register) if register != Register::Rsp && register != Register::Rbp);
+            || matches!(self.base, Base::Register(register) if !is_frames(register));
         (of_object && last > 0).then(|| last.unsigned_abs())
     }
 
@@ -71,9 +75,17 @@ impl Argument {
     }
 }
 
+/// Whether a register leads into the frame: the stack pointer or the frame pointer.
+fn is_frames(register: Register) -> bool {
+    register.is_stack_pointer() || register == Register::Rbp || register == Register::FP
+}
+
 /// Reads how the argument of the call that ends at `return_address` was formed.
 #[must_use]
 pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Option<Argument> {
+    if scene.is_arm64() {
+        return call_site_arm64::argument(scene, call_address);
+    }
     let width = scene.dump.system.pointer_width;
     let instructions = before(scene, call_address, return_address)?;
     match width {
@@ -233,7 +245,8 @@ fn follow(
     Some(Argument { base, displacements })
 }
 
-fn merge(displacements: &mut Vec<i64>, displacement: i64, is_read: bool) -> Option<()> {
+/// Puts a displacement before those found so far, with a read of memory behind it or without.
+pub(super) fn merge(displacements: &mut Vec<i64>, displacement: i64, is_read: bool) -> Option<()> {
     if is_read {
         displacements.insert(0, displacement);
     } else {

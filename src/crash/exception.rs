@@ -22,6 +22,16 @@ pub const POSSIBLE_DEADLOCK: u32 = 0xC000_0194;
 pub const RESOURCE_NOT_OWNED: u32 = 0xC000_0264;
 /// `STATUS_IN_PAGE_ERROR` (ntstatus.h).
 pub const IN_PAGE_ERROR: u32 = 0xC000_0006;
+/// `STATUS_BREAKPOINT` (ntstatus.h).
+pub const BREAKPOINT: u32 = 0x8000_0003;
+/// `STATUS_WX86_BREAKPOINT` (ntstatus.h): a breakpoint of 32-bit code on 64-bit Windows.
+pub const WX86_BREAKPOINT: u32 = 0x4000_001F;
+/// `STATUS_VERIFIER_STOP` (ntstatus.h).
+pub const VERIFIER_STOP: u32 = 0xC000_0421;
+/// `STATUS_STACK_BUFFER_OVERRUN` (ntstatus.h): every fast fail; its first parameter says which.
+pub const FAST_FAIL: u32 = 0xC000_0409;
+/// `FAST_FAIL_CORRUPT_LIST_ENTRY` (winnt.h): the links of a list do not agree.
+pub const CORRUPT_LIST_ENTRY: u64 = 3;
 
 /// Most nested records followed.
 const MAX_NESTED: usize = 16;
@@ -52,16 +62,19 @@ pub fn name(code: u32) -> Option<&'static str> {
         POSSIBLE_DEADLOCK => "STATUS_POSSIBLE_DEADLOCK",
         RESOURCE_NOT_OWNED => "STATUS_RESOURCE_NOT_OWNED",
         IN_PAGE_ERROR => "STATUS_IN_PAGE_ERROR",
-        0x8000_0003 => "STATUS_BREAKPOINT",
+        0x4000_001E => "STATUS_WX86_SINGLE_STEP",
+        BREAKPOINT => "STATUS_BREAKPOINT",
+        WX86_BREAKPOINT => "STATUS_WX86_BREAKPOINT",
         0x8000_0004 => "STATUS_SINGLE_STEP",
         0xC000_000D => "STATUS_INVALID_PARAMETER",
+        0xC000_004B => "STATUS_THREAD_IS_TERMINATING",
         0xC000_001D => "STATUS_ILLEGAL_INSTRUCTION",
         0xC000_0094 => "STATUS_INTEGER_DIVIDE_BY_ZERO",
         0xC000_00FD => "STATUS_STACK_OVERFLOW",
         0xC000_0374 => "STATUS_HEAP_CORRUPTION",
-        0xC000_0409 => "STATUS_STACK_BUFFER_OVERRUN",
+        FAST_FAIL => "STATUS_STACK_BUFFER_OVERRUN",
         0xC000_0417 => "STATUS_INVALID_CRUNTIME_PARAMETER",
-        0xC000_0421 => "STATUS_VERIFIER_STOP",
+        VERIFIER_STOP => "STATUS_VERIFIER_STOP",
         0xE06D_7363 => "C++ exception",
         0xE043_4352 => "CLR exception",
         _ => return None,
@@ -89,6 +102,16 @@ pub fn effective(dump: &Dump<'_>) -> Option<EffectiveException> {
         thread.and_then(|thread| context_of(dump, thread, &record)).or_else(own)
     };
     Some(EffectiveException { record, nested_in, context })
+}
+
+impl EffectiveException {
+    /// Another exception that this one only reports.
+    #[must_use]
+    pub fn replaced_by(self, record: ExceptionRecord, context: MinidumpContext) -> Self {
+        let mut nested_in = self.nested_in;
+        nested_in.push(self.record);
+        Self { record, nested_in, context: Some(context) }
+    }
 }
 
 /// Codes that say only that handling another exception went wrong.

@@ -16,6 +16,8 @@ pub enum Trust {
     Leaf,
     /// The frame's call instruction leads to a function whose control flow reaches the callee's address.
     CallTarget,
+    /// A return address that the kernel recorded in the handle trace.
+    Recorded,
     /// A frame pointer whose return address follows a call instruction.
     FramePointer,
     /// A word of the stack that follows a call instruction, or looks as if it did.
@@ -32,6 +34,7 @@ impl Trust {
             Self::UnwindData => "unwind-data",
             Self::Leaf => "leaf",
             Self::CallTarget => "call-target",
+            Self::Recorded => "recorded",
             Self::FramePointer => "frame-pointer",
             Self::Scan => "scan",
         }

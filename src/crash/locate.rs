@@ -11,22 +11,18 @@ use super::fault;
 use super::frame::Frame;
 use super::operation::{Failure, FoundOperation, OperationSource};
 use super::stack::Scene;
+use super::waits::Waits;
 use crate::critsec::debug_info::{self, DebugInfoState};
 use crate::critsec::gate::{self, Gate};
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::lock_count::{LockCountEncoding, waiters_before_signal};
 use crate::critsec::{handle, spin_count};
-use crate::dump::Thread;
 use crate::dump::memory::PointerWidth;
-use crate::image::registers::{Provenance, Register, RegisterFile};
-use std::collections::{BTreeMap, HashSet};
+use crate::image::registers::Provenance;
+use std::collections::BTreeMap;
 
 /// Bytes of stack above the caller's stack pointer that are searched too.
 const BEYOND_CALLER: u64 = 0x100;
-/// Most other threads looked at.
-const MAX_WAITERS: usize = 64;
-/// Words at the top of a waiting thread's stack that are looked at.
-const WAIT_WORDS: u64 = 128;
 /// Most stack slots searched.
 const MAX_SLOTS: u64 = 2048;
 
@@ -87,6 +83,8 @@ pub struct Located {
     pub argument: Option<Argument>,
     /// How many other candidates were considered.
     pub others: usize,
+    /// What the other threads hold.
+    pub waits: Waits,
 }
 
 /// What the search starts from.
@@ -109,14 +107,16 @@ pub struct Search<'c> {
 pub fn locate(scene: Scene<'_, '_>, search: Search<'_>) -> (Failure, Option<Located>) {
     let argument = caller_argument(scene, search);
     let mut ways = collect(scene, search, argument.as_ref());
-    from_waiters(scene, &mut ways);
+    let waits = Waits::read(scene);
+    from_waiters(scene, &waits, &mut ways);
     let candidates = judged(scene, search, ways);
     let (failure, chosen) = match search.failure {
         Failure::OtherAccess => fault::choose(scene, search, &candidates),
         other => (other, choose_by_gate(scene, search, &candidates)),
     };
     let others = candidates.len().saturating_sub(1);
-    (failure, chosen.map(|candidate| Located { candidate: candidate.clone(), argument, others }))
+    let candidate = chosen.cloned();
+    (failure, candidate.map(|candidate| Located { candidate, argument, others, waits }))
 }
 
 /// The frames of interest: the raiser's down to the caller of the lock function.
@@ -212,7 +212,7 @@ fn from_registers(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Coll
         for (register, value, provenance) in frame.registers.known() {
             // A register that no function in between changed says nothing new.
             let is_new = index == 0 || provenance != Provenance::Unchanged;
-            if register == Register::Rsp || !register.is_nonvolatile(width) || !is_new {
+            if register.is_stack_pointer() || !register.is_nonvolatile(width) || !is_new {
                 continue;
             }
             // Only a frame that is the lock function's own; behind a guessed caller the innermost is the raiser's.
@@ -233,8 +233,12 @@ fn from_stack(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Collecto
     let caller = search.frames.get(caller_index(search)).and_then(|frame| frame.registers.sp());
     let end = caller.unwrap_or(start).saturating_add(BEYOND_CALLER);
     let mut slot = start;
-    for _ in 0..MAX_SLOTS {
+    for count in 0.. {
         if slot >= end {
+            break;
+        }
+        if count == MAX_SLOTS {
+            scene.flows.cut("the search of the faulting stack (2048 words)");
             break;
         }
         let value = scene.dump.memory.pointer(slot, width);
@@ -265,36 +269,22 @@ pub fn judge(
 
 /// Candidates that other threads hold where a wait keeps its section: in a register or at the top of the
 /// stack, as the section's address or that of its LockCount (critical-sections.md 5, point 5).
-fn from_waiters(scene: Scene<'_, '_>, ways: &mut BTreeMap<u64, Vec<Way>>) {
-    let width = scene.dump.system.pointer_width;
-    let faulting = scene.dump.exception.as_ref().map(|stream| stream.thread_id);
-    let others = scene.dump.threads.iter().filter(|thread| Some(thread.id) != faulting);
-    for thread in others.take(MAX_WAITERS) {
-        let held = words_of_wait(scene, thread);
-        for (address, ways) in ways.iter_mut() {
-            let lock_count = address.saturating_add(Layout::of(width).lock_count);
-            let is_counted = ways.iter().any(|way| way.is_waiter);
-            if !is_counted
-                && *address >= 0x1_0000
-                && (held.contains(address) || held.contains(&lock_count))
-            {
-                let text = format!("thread {:#x} refers to it", thread.id);
+fn from_waiters(scene: Scene<'_, '_>, waits: &Waits, ways: &mut BTreeMap<u64, Vec<Way>>) {
+    let offset = Layout::of(scene.dump.system.pointer_width).lock_count;
+    for thread in &waits.threads {
+        for word in thread.words() {
+            for address in [Some(word), word.checked_sub(offset)].into_iter().flatten() {
+                let Some(ways) = ways.get_mut(&address).filter(|_| address >= 0x1_0000) else {
+                    continue;
+                };
+                if ways.iter().any(|way| way.is_waiter) {
+                    continue;
+                }
+                let text = format!("thread {:#x} refers to it", thread.thread_id);
                 ways.push(Way { text, score: 2, exact: false, is_fault: false, is_waiter: true });
             }
         }
     }
-}
-
-fn words_of_wait(scene: Scene<'_, '_>, thread: &Thread) -> HashSet<u64> {
-    let width = scene.dump.system.pointer_width;
-    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
-        return HashSet::new();
-    };
-    let sp = registers.sp();
-    let stack = (0..WAIT_WORDS).map_while(|index| {
-        scene.dump.memory.pointer(sp?.checked_add(index.checked_mul(width.bytes())?)?, width)
-    });
-    registers.known().map(|(_, value, _)| value).chain(stack).collect()
 }
 
 fn judged(

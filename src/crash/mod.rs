@@ -1,23 +1,30 @@
 //! Steps 2 and 3, crash and locate: the effective exception, the faulting thread's stack, the lock operation
 //! that failed, and the address of the section it failed on.
 
+pub mod back_trace;
 pub mod call_site;
+mod call_site_arm64;
+mod counting_arm64;
 pub mod exception;
 pub mod fault;
 pub mod frame;
+pub mod heap_lock;
 pub mod locate;
 pub mod names;
 pub mod operation;
 pub mod provider;
 pub mod screen;
 pub mod stack;
+mod stack_arm64;
 mod stack_x86;
 mod unnamed;
+pub mod verifier;
+pub mod waits;
 
 use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::{Dump, Thread};
 use crate::image::IpKind;
-use crate::image::registers::RegisterFile;
+use crate::image::registers::{self, RegisterFile};
 use exception::EffectiveException;
 use frame::{Frame, FunctionName, NameSource, Trust};
 use locate::{Located, Search};
@@ -35,6 +42,8 @@ pub struct Crash {
     pub frames: Vec<Frame>,
     /// The lock failure, when it is one.
     pub lock: Option<LockFailure>,
+    /// The stop of Application Verifier that reported it, if one did.
+    pub stop: Option<verifier::Stop>,
 }
 
 /// A failed lock call.
@@ -55,11 +64,21 @@ pub struct LockFailure {
 /// Analyses the exception of a dump; `None` when it has none.
 #[must_use]
 pub fn analyze(scene: Scene<'_, '_>, encoding: LockCountEncoding) -> Option<Crash> {
-    let exception = exception::effective(scene.dump)?;
+    let mut exception = exception::effective(scene.dump)?;
     let thread_id = scene.dump.exception.as_ref()?.thread_id;
     let mut frames = faulting_stack(scene, &exception);
-    let lock = lock_failure(scene, &mut frames, &exception, encoding);
-    Some(Crash { exception, thread_id, frames, lock })
+    let mut stopped = verifier::read(scene, &frames, &exception);
+    let stop = stopped.map(|stopped| stopped.stop);
+    if let Some((record, context)) = stopped.and_then(|stopped| verifier::inner(scene, &stopped)) {
+        exception = exception.replaced_by(record, context);
+        frames = faulting_stack(scene, &exception);
+        stopped = None;
+    }
+    let lock = match stopped {
+        Some(stopped) => verifier::failure(scene, &frames, encoding, &stopped),
+        None => lock_failure(scene, &mut frames, &exception, encoding),
+    };
+    Some(Crash { exception, thread_id, frames, lock, stop })
 }
 
 /// The frames of the exception's registers, named; empty without registers csdump can unwind.
@@ -68,7 +87,8 @@ fn faulting_stack(scene: Scene<'_, '_>, exception: &EffectiveException) -> Vec<F
     let Some(start) = RegisterFile::from_context(context) else {
         return provider::walk(scene, context);
     };
-    let mut frames = stack::walk(scene, start);
+    let kind = registers::ip_kind(context);
+    let mut frames = stack::walk_from(scene, start, kind, Trust::Context, None);
     mark_raise(scene, exception, &mut frames);
     names::name_frames(scene, &mut frames);
     frames
@@ -135,57 +155,98 @@ fn is_system(dump: &Dump<'_>, base: Option<u64>) -> bool {
     })
 }
 
+/// The failed lock call that the frames show.
+///
+/// - situation: Application Verifier's substitutes for the lock functions read the section before ntdll does.
+/// - example: Leave(0x18) faults in vfbasics.dll, in a function without a name.
+/// - handling: a frame of the verifier's modules is read as one of ntdll's: named by the program's import it is the lock
+///   function, nameless it is passed over.
+/// - test: `a_fault_in_the_verifiers_substitute_is_a_lock_failure`.
 fn lock_failure(
     scene: Scene<'_, '_>,
     frames: &mut Vec<Frame>,
     exception: &EffectiveException,
     encoding: LockCountEncoding,
 ) -> Option<LockFailure> {
+    if let Some(lock) = wow64_ntdll(scene.dump, exception) {
+        return Some(lock);
+    }
+    let substitutes = |frame: &Frame| verifier::is_verifier(scene.dump, frame.module);
     match operation::read_frames(
         frames,
-        |frame| is_ntdll(scene.dump, frame.module),
-        |frame| is_system(scene.dump, frame.module),
+        |frame| is_ntdll(scene.dump, frame.module) || substitutes(frame),
+        |frame| is_system(scene.dump, frame.module) || substitutes(frame),
     ) {
-        Reading::Lock(found) => named(scene, frames, exception, encoding, found),
-        Reading::Other(index) => heap_lock(scene, frames, exception, encoding, index),
+        Reading::Lock(found) => {
+            let found = behind_verifier(scene, frames, found);
+            named(scene, frames, exception, encoding, found)
+        }
+        Reading::Other(index) => heap_lock::failure(scene, frames, exception, encoding, index)
+            .or_else(|| initialisation(scene, frames, exception, encoding, index)),
         Reading::Unnamed => unnamed::read(scene, frames, exception, encoding),
     }
 }
 
-/// Heap functions of Windows 10 leave the heap's lock with code of their own: no RtlLeaveCriticalSection frame
-/// (critical-sections.md 4.2).
+/// The program is the caller, not the substitute that Application Verifier puts between it and ntdll.
+fn behind_verifier(
+    scene: Scene<'_, '_>,
+    frames: &[Frame],
+    found: FoundOperation,
+) -> FoundOperation {
+    let is_outside = |index: &usize| {
+        frames.get(*index).is_none_or(|frame| !verifier::is_verifier(scene.dump, frame.module))
+    };
+    let caller = found.caller.and_then(|caller| (caller..=frames.len()).find(is_outside));
+    FoundOperation { caller: caller.filter(|index| *index < frames.len()), ..found }
+}
+
+/// A WoW64 process whose 32-bit registers are not in the dump: what is walked then is the 64-bit side's stack.
 ///
-/// - situation: a handle status raised by RtlRaiseStatus out of a heap function of ntdll.
-/// - example: RtlRaiseStatus under RtlFreeHeap, the heap's lock damaged.
-/// - handling: a failed Leave, marked as inferred; the section is the one that passes the gate, if any.
-/// - test: `a_heap_lock_is_inferred`.
-fn heap_lock(
+/// - situation: a handle status raised in the 32-bit ntdll, of which the dump has the record and no registers.
+/// - example: a small dump by a 64-bit writer that lacks the CPU areas.
+/// - handling: it may be a failed signal: a lock failure without operation and section, marked as inferred, which stays
+///   inconclusive; nothing is read from the 64-bit stack.
+/// - test: `wow64_without_registers_stays_open` (tests/accuracy).
+fn wow64_ntdll(dump: &Dump<'_>, exception: &EffectiveException) -> Option<LockFailure> {
+    let code = exception.record.code;
+    let raised = operation::is_handle_status(code).then(|| dump.x86_module_of_exception());
+    raised.flatten().filter(|module| module.is_named("ntdll.dll"))?;
+    Some(LockFailure {
+        operation: None,
+        source: OperationSource::Inferred,
+        failure: Failure::Signal(code),
+        caller: None,
+        located: None,
+    })
+}
+
+/// A fast fail while an initialisation links its debug record into the list (critical-sections.md 4.4).
+///
+/// - situation: the list's links do not agree, so that ntdll refuses to change it.
+/// - example: `__fastfail(3)` in RtlInitializeCriticalSectionEx, or in RtlDeleteCriticalSection.
+/// - handling: no operation, since none of the four failed; it counts only in ntdll functions that initialise
+///   sections, and other fast fails are not looked at.
+/// - test: `a_fast_fail_counts_only_where_records_are_linked`.
+fn initialisation(
     scene: Scene<'_, '_>,
     frames: &[Frame],
     exception: &EffectiveException,
     encoding: LockCountEncoding,
     index: usize,
 ) -> Option<LockFailure> {
-    let name = |index: usize| Some(frames.get(index)?.function.as_ref()?.name.as_str());
-    let code = exception.record.code;
-    let is_heap = is_ntdll(scene.dump, frames.get(index)?.module) && is_heap_function(name(index)?);
-    if !operation::is_handle_status(code) || name(0) != Some("RtlRaiseStatus") || !is_heap {
-        return None;
-    }
-    let failure = Failure::Signal(code);
+    let frame = frames.get(index)?;
+    let function = frame.function.as_ref()?;
+    let is_ours = is_ntdll(scene.dump, frame.module) && operation::initialises(&function.name);
+    (is_ours && operation::is_corrupt_list(exception)).then_some(())?;
+    let failure = Failure::ListCorrupted;
     let search = Search { frames, found: None, exception, failure, encoding };
     let (failure, located) = locate::locate(scene, search);
-    Some(LockFailure {
-        operation: Some(Operation::Leave),
-        source: OperationSource::Inferred,
-        failure,
-        caller: Some(index),
-        located,
-    })
-}
-
-fn is_heap_function(name: &str) -> bool {
-    name.starts_with("Rtl") && name.contains("Heap")
+    let source = match function.source {
+        NameSource::Import => OperationSource::CallerImport,
+        _ => OperationSource::Exports,
+    };
+    let caller = index.checked_add(1).filter(|caller| *caller < frames.len());
+    Some(LockFailure { operation: None, source, failure, caller, located })
 }
 
 fn named(
@@ -205,15 +266,4 @@ fn named(
         caller: found.caller,
         located,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_heap_function;
-
-    #[test]
-    fn a_heap_lock_is_inferred() {
-        assert!(is_heap_function("RtlFreeHeap") && is_heap_function("RtlpAllocateHeap"));
-        assert!(!is_heap_function("RtlLeaveCriticalSection") && !is_heap_function("HeapFree"));
-    }
 }

@@ -1,8 +1,8 @@
 //! Which lock operation failed, and what kind of failure it was.
 
 use super::exception::{
-    ACCESS_DENIED, ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR, INVALID_HANDLE,
-    OBJECT_TYPE_MISMATCH, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
+    ACCESS_DENIED, ACCESS_VIOLATION, CORRUPT_LIST_ENTRY, EffectiveException, FAST_FAIL,
+    IN_PAGE_ERROR, INVALID_HANDLE, OBJECT_TYPE_MISMATCH, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
 };
 use super::frame::{Frame, NameSource};
 use crate::dump::memory::{AddressSpace, PointerWidth};
@@ -74,6 +74,10 @@ pub enum Failure {
     PossibleDeadlock,
     /// Delete could not close the event; the status.
     DeleteClose(u32),
+    /// The list of debug records is damaged: a fast fail while a record was linked in or out.
+    ListCorrupted,
+    /// Application Verifier stopped the process; the stop's code, when it is known.
+    VerifierStop(Option<u32>),
     /// Something else went wrong inside a lock function.
     OtherAccess,
 }
@@ -85,6 +89,8 @@ pub enum OperationSource {
     Exports,
     /// The frame is named by the caller's import.
     CallerImport,
+    /// No lock function failed: a stop of Application Verifier names the section.
+    VerifierStop,
     /// No frame is named; exception, modules and a section on the stack agree.
     Inferred,
 }
@@ -96,6 +102,7 @@ impl OperationSource {
         match self {
             Self::Exports => "ntdll-exports",
             Self::CallerImport => "caller-imports",
+            Self::VerifierStop => "verifier-stop",
             Self::Inferred => "inferred",
         }
     }
@@ -264,8 +271,27 @@ pub fn failure(operation: Operation, exception: &EffectiveException) -> Option<F
         (ACCESS_VIOLATION | IN_PAGE_ERROR, _) => Some(Failure::OtherAccess),
         (RESOURCE_NOT_OWNED, Operation::Leave) => Some(Failure::NotOwner),
         (POSSIBLE_DEADLOCK, Operation::Enter) => Some(Failure::PossibleDeadlock),
+        // Delete takes its record off the list, an Enter that waits links one in (Windows 10).
+        (FAST_FAIL, Operation::Delete | Operation::Enter) if is_corrupt_list(exception) => {
+            Some(Failure::ListCorrupted)
+        }
         _ => None,
     }
+}
+
+/// Whether the exception is the fast fail of a list whose links do not agree (critical-sections.md 4.4).
+#[must_use]
+pub fn is_corrupt_list(exception: &EffectiveException) -> bool {
+    exception.record.code == FAST_FAIL
+        && exception.record.parameters.first() == Some(&CORRUPT_LIST_ENTRY)
+}
+
+/// Whether a function of ntdll links a debug record into the list on behalf of an initialisation.
+#[must_use]
+pub fn initialises(name: &str) -> bool {
+    name.starts_with("RtlInitializeCriticalSection")
+        || name.starts_with("RtlpInitializeCriticalSection")
+        || name == "RtlpAddDebugInfoToCriticalSection"
 }
 
 /// Whether a code is one that a failed signal or wait raises.
@@ -320,5 +346,32 @@ mod tests {
         ];
         assert_eq!(passed_handle(&memory, &by_kernel), Some(0x164));
         assert_eq!(passed_handle(&memory, &[frame("RtlRaiseStatus", None), leave]), None);
+    }
+
+    fn fast_fail(parameters: &[u64]) -> EffectiveException {
+        EffectiveException {
+            record: crate::dump::ExceptionRecord {
+                code: FAST_FAIL,
+                flags: 1,
+                nested_record_address: 0,
+                address: 0x1000,
+                parameters: parameters.to_vec(),
+            },
+            nested_in: Vec::new(),
+            context: None,
+        }
+    }
+
+    #[test]
+    fn a_fast_fail_counts_only_where_records_are_linked() {
+        let of = |operation, parameters: &[u64]| failure(operation, &fast_fail(parameters));
+        assert_eq!(of(Operation::Delete, &[3]), Some(Failure::ListCorrupted));
+        assert_eq!(of(Operation::Enter, &[3]), Some(Failure::ListCorrupted));
+        assert_eq!(of(Operation::Leave, &[3]), None);
+        assert_eq!(of(Operation::Delete, &[2]), None);
+        assert_eq!(of(Operation::Delete, &[]), None);
+        assert!(initialises("RtlInitializeCriticalSectionAndSpinCount"));
+        assert!(initialises("RtlpAddDebugInfoToCriticalSection"));
+        assert!(!initialises("RtlInitializeSListHead") && !initialises("RtlLeaveCriticalSection"));
     }
 }

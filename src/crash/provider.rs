@@ -2,18 +2,22 @@
 //!
 //! The provider sets or clears *every* nonvolatile register, because the crate forwards those that a
 //! provider leaves alone as if they were known to be unchanged. What the crate finds without the provider
-//! (frame pointers, scans) keeps the trust that the crate gives it.
+//! (frame pointers, scans) keeps the trust that the crate gives it. An ARM64 leaf whose tables are not in the dump is
+//! left by lr: the crate itself would skip its caller.
 
 use super::frame::{Frame, Trust};
 use super::names;
 use super::stack::{self, Scene};
 use crate::dump::memory::PointerWidth;
-use crate::dump::{Cpu, stream_type};
+use crate::dump::{Cpu, Dump, Thread, stream_type};
 use crate::image::IpKind;
+use crate::image::pe::Machine;
 use crate::image::registers::{Provenance, Register, RegisterFile};
 use async_trait::async_trait;
 use minidump::format::{MINIDUMP_LOCATION_DESCRIPTOR, MINIDUMP_MEMORY_DESCRIPTOR};
-use minidump::{MinidumpContext, MinidumpMemory, MinidumpModuleList, Module, UnifiedMemory};
+use minidump::{
+    MinidumpContext, MinidumpMemory, MinidumpModule, MinidumpModuleList, Module, UnifiedMemory,
+};
 use minidump_unwind::{
     CallStack, FileError, FileKind, FillSymbolError, FrameSymbolizer, FrameTrust, FrameWalker,
     StackFrame, SymbolProvider, SystemInfo, walk_stack,
@@ -30,7 +34,7 @@ const MAX_STACK: u64 = 512 << 10;
 /// csdump's unwinder as a provider of call-frame information.
 struct ImageProvider<'s, 'd> {
     scene: Scene<'s, 'd>,
-    width: PointerWidth,
+    machine: Machine,
     /// Frames that the crate has asked about.
     frames: AtomicUsize,
     /// Most frames that it may ask about.
@@ -57,14 +61,17 @@ impl SymbolProvider for ImageProvider<'_, '_> {
         walker: &mut (dyn FrameWalker + Send),
     ) -> Option<()> {
         let callee = self.callee(walker)?;
-        let caller = stack::certain_step(self.scene, &callee)?;
+        let caller = stack::certain_step(self.scene, &callee)
+            .or_else(|| stack::guessed_leaf_step(self.scene, &callee))?;
         walker.set_cfa(caller.registers.sp()?)?;
         walker.set_ra(caller.registers.ip())?;
-        for register in Register::ALL {
-            if register == Register::Rsp || !register.is_nonvolatile(self.width) {
+        let width = caller.registers.width();
+        for register in Register::of(self.machine) {
+            // lr is no nonvolatile register, and the crate would forward none of the others.
+            if register.is_stack_pointer() || !register.is_nonvolatile(width) {
                 continue;
             }
-            let name = register.name(self.width);
+            let name = register.name(width);
             match caller.registers.get(register) {
                 Some(value) => {
                     let _ = walker.set_caller_register(name, value);
@@ -86,19 +93,23 @@ impl SymbolProvider for ImageProvider<'_, '_> {
 
 impl ImageProvider<'_, '_> {
     /// The frame that the crate wants to leave. It hands out the address inside the call, one before the
-    /// return address, for every frame but the innermost.
+    /// return address and on ARM64 four, for every frame but the innermost.
     fn callee(&self, walker: &mut (dyn FrameWalker + Send)) -> Option<Frame> {
         let (ip, ip_kind) = if walker.has_grand_callee() {
-            (walker.get_instruction().checked_add(1)?, IpKind::ReturnAddress)
+            let back = if self.machine == Machine::Arm64 { 4 } else { 1 };
+            (walker.get_instruction().checked_add(back)?, IpKind::ReturnAddress)
         } else {
             (walker.get_instruction(), IpKind::Exact)
         };
-        let sp = walker.get_callee_register(Register::Rsp.name(self.width))?;
-        let mut registers = RegisterFile::new(self.width, ip, sp);
-        for register in
-            Register::ALL.into_iter().filter(|register| register.is_nonvolatile(self.width))
-        {
-            if let Some(value) = walker.get_callee_register(register.name(self.width)) {
+        let stack_pointer = Register::stack_pointer(self.machine);
+        let width = self.scene.dump.system.pointer_width;
+        let sp = walker.get_callee_register(stack_pointer.name(width))?;
+        let mut registers = RegisterFile::of(self.machine, ip, sp);
+        // The innermost frame of ARM64 may have its return address in lr.
+        let is_needed =
+            |register: Register| register.is_nonvolatile(width) || register == Register::LR;
+        for register in Register::of(self.machine).filter(|register| is_needed(*register)) {
+            if let Some(value) = walker.get_callee_register(register.name(width)) {
                 registers.set(register, value, Provenance::Unchanged);
             }
         }
@@ -107,7 +118,10 @@ impl ImageProvider<'_, '_> {
         Some(Frame {
             registers,
             ip_kind,
-            trust: Trust::UnwindData,
+            trust: match ip_kind {
+                IpKind::Exact => Trust::Context,
+                IpKind::ReturnAddress => Trust::UnwindData,
+            },
             return_slot: None,
             module,
             start: None,
@@ -119,12 +133,12 @@ impl ImageProvider<'_, '_> {
 /// Walks the stack that begins at a context, and names its frames.
 #[must_use]
 pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
-    let width = scene.dump.system.pointer_width;
-    let modules: MinidumpModuleList = scene.dump.minidump.get_stream().unwrap_or_default();
+    let modules = crate_modules(scene.dump);
     let mut call_stack = CallStack::with_context(context.clone());
     let memory = stack_memory(scene, context.get_stack_pointer());
+    let machine = machine(scene);
     let provider =
-        ImageProvider { scene, width, frames: AtomicUsize::new(0), limit: stack::MAX_FRAMES };
+        ImageProvider { scene, machine, frames: AtomicUsize::new(0), limit: stack::MAX_FRAMES };
     let system = system_info(scene);
     let memory = memory.as_ref().map(UnifiedMemory::Memory);
     {
@@ -140,8 +154,22 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
         .enumerate()
         .map(|(index, frame)| converted(scene, frame, index == 0))
         .collect();
+    mark_guess(scene, &mut frames);
     names::name_frames(scene, &mut frames);
     frames
+}
+
+/// The modules in the crate's form. The streams of a WoW64 process list both sides' modules; its 32-bit side has
+/// its own.
+fn crate_modules(dump: &Dump<'_>) -> MinidumpModuleList {
+    if !dump.system.is_wow64_from_32_bit() {
+        return dump.minidump.get_stream().unwrap_or_default();
+    }
+    let converted = dump.modules.iter().filter_map(|module| {
+        let size = u32::try_from(module.size).ok()?;
+        Some(MinidumpModule::new(module.base, size, &module.name))
+    });
+    MinidumpModuleList::from_modules(converted.collect())
 }
 
 /// The stacks of all threads by minidump-processor, with csdump's unwinder as its provider: thread ids and
@@ -151,14 +179,21 @@ pub fn walk(scene: Scene<'_, '_>, context: &MinidumpContext) -> Vec<Frame> {
 #[must_use]
 pub fn walk_all(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
     let dump = scene.dump;
+    if dump.system.is_wow64_from_32_bit() {
+        // The processor knows only the streams, which are the 64-bit side's.
+        let of = |context: &MinidumpContext| walk(scene, context);
+        let stack =
+            |thread: &Thread| (thread.id, thread.context.as_ref().map(of).unwrap_or_default());
+        return Some(dump.threads.iter().map(stack).collect());
+    }
     let complained = dump.warnings.iter().any(|warning| warning.stream == HANDLE_DATA);
     let has_stream = dump.stream(stream_type::HANDLE_DATA).is_some();
     if has_stream && (dump.handles.is_none() || complained) {
         return None;
     }
     let limit = stack::MAX_FRAMES.checked_mul(dump.threads.len())?;
-    let width = dump.system.pointer_width;
-    let provider = ImageProvider { scene, width, frames: AtomicUsize::new(0), limit };
+    let machine = machine(scene);
+    let provider = ImageProvider { scene, machine, frames: AtomicUsize::new(0), limit };
     let mut processing = pin!(minidump_processor::process_minidump(&dump.minidump, &provider));
     // Nothing in it waits, but many threads are taken in turns.
     let mut turns = 0..=dump.threads.len();
@@ -172,10 +207,22 @@ pub fn walk_all(scene: Scene<'_, '_>) -> Option<Vec<(u32, Vec<Frame>)>> {
         let frames = call_stack.frames.iter().enumerate();
         let mut frames: Vec<Frame> =
             frames.map(|(index, frame)| converted(scene, frame, index == 0)).collect();
+        mark_guess(scene, &mut frames);
         names::name_frames(scene, &mut frames);
         (call_stack.thread_id, frames)
     });
     Some(stacks.collect())
+}
+
+/// The crate takes for certain what the provider gives it: the one guess among that gets its trust back.
+fn mark_guess(scene: Scene<'_, '_>, frames: &mut [Frame]) {
+    let [innermost, caller, ..] = frames else { return };
+    if caller.trust == Trust::UnwindData
+        && stack::certain_step(scene, innermost).is_none()
+        && let Some(guess) = stack::guessed_leaf_step(scene, innermost)
+    {
+        caller.trust = guess.trust;
+    }
 }
 
 /// The handle stream's name in warnings.
@@ -196,6 +243,15 @@ fn stack_memory<'d>(scene: Scene<'_, 'd>, sp: u64) -> Option<MinidumpMemory<'d>>
         bytes,
         endian: minidump::Endian::Little,
     })
+}
+
+/// The machine whose registers the threads have.
+fn machine(scene: Scene<'_, '_>) -> Machine {
+    match (scene.dump.system.cpu, scene.dump.system.pointer_width) {
+        (Cpu::Arm64, _) => Machine::Arm64,
+        (_, PointerWidth::Four) => Machine::X86,
+        (_, PointerWidth::Eight) => Machine::Amd64,
+    }
 }
 
 fn system_info(scene: Scene<'_, '_>) -> SystemInfo {
@@ -221,7 +277,7 @@ fn converted(scene: Scene<'_, '_>, frame: &StackFrame, is_first: bool) -> Frame 
     let ip_kind = if is_first { IpKind::Exact } else { IpKind::ReturnAddress };
     let registers = RegisterFile::from_context(&frame.context).unwrap_or_else(|| {
         let ip = if is_first { frame.instruction } else { frame.resume_address };
-        RegisterFile::new(width, ip, frame.context.get_stack_pointer())
+        RegisterFile::of(machine(scene), ip, frame.context.get_stack_pointer())
     });
     let module =
         scene.dump.module_at(ip_kind.lookup_address(registers.ip())).map(|module| module.base);
@@ -234,15 +290,16 @@ fn converted(scene: Scene<'_, '_>, frame: &StackFrame, is_first: bool) -> Frame 
         FrameTrust::FramePointer => Trust::FramePointer,
         _ => Trust::Scan,
     };
-    let return_slot =
-        registers.sp().and_then(|sp| sp.checked_sub(width.bytes())).filter(|_| !is_first);
+    // On ARM64 the return address need not lie below the caller's stack pointer.
+    let is_below = !is_first && registers.machine() != Machine::Arm64;
+    let return_slot = registers.sp().and_then(|sp| sp.checked_sub(width.bytes()));
+    let return_slot = return_slot.filter(|_| is_below);
     Frame { registers, ip_kind, trust, return_slot, module, start: None, function: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Dump;
     use crate::dump::synth::{Synth, SynthHandle, SynthThread, context};
     use crate::image::flow::FlowCache;
     use crate::image::images::Images;

@@ -1,19 +1,20 @@
 //! Walking the faulting thread's stack.
 //!
 //! [`walk`] applies one pure step after another: registers and memory in, the caller's registers out, each
-//! register with its origin. x64 goes by unwind data read out of the dump's memory; x86 by the call
+//! register with its origin. x64 and ARM64 go by unwind data read out of the dump's memory; x86 by the call
 //! instructions, frame pointers and, last, a scan.
 
 use super::call_site;
 use super::frame::{Frame, Trust};
-use super::stack_x86;
-use crate::dump::Dump;
+use super::{call_site_arm64, stack_arm64, stack_x86};
 use crate::dump::memory::PointerWidth;
-use crate::image::call_target::{self, CallKind, CallSite, Callee};
+use crate::dump::{Cpu, Dump};
+use crate::image::call_target::{self, CallKind, CallSite, Callee, Resolution};
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
+use crate::image::pe::Machine;
 use crate::image::registers::{Provenance, Register, RegisterFile};
-use crate::image::{IpKind, unwind_x64};
+use crate::image::{IpKind, call_target_arm64, unwind_x64};
 
 /// Most frames of one stack.
 pub const MAX_FRAMES: usize = 1024;
@@ -34,19 +35,44 @@ pub struct Scene<'s, 'd> {
 }
 
 impl Scene<'_, '_> {
+    /// Whether the code is ARM64's.
+    #[must_use]
+    pub fn is_arm64(self) -> bool {
+        self.dump.system.cpu == Cpu::Arm64
+    }
+
     /// The call instruction that ends at a return address. A call through a register that was loaded from an
     /// import slot is given as a call through that slot.
     #[must_use]
     pub fn call_site(self, return_address: u64) -> Option<CallSite> {
         let width = self.dump.system.pointer_width;
-        let mut site = call_target::call_site(self.images, return_address, width)?;
+        let mut site = match self.is_arm64() {
+            true => call_target_arm64::call_site(self.images, return_address)?,
+            false => call_target::call_site(self.images, return_address, width)?,
+        };
         if let CallKind::Register(register) = site.kind
-            && let Some(slot) =
-                call_site::called_slot(self, return_address, site.call_address, register)
+            && let Some(slot) = self.called_slot(return_address, site.call_address, register)
         {
             site.kind = CallKind::Slot { slot, content: self.dump.memory.pointer(slot, width) };
         }
         Some(site)
+    }
+
+    fn called_slot(self, return_address: u64, call: u64, register: Register) -> Option<u64> {
+        if self.is_arm64() {
+            call_site_arm64::called_slot(self, call, register)
+        } else {
+            call_site::called_slot(self, return_address, call, register)
+        }
+    }
+
+    /// Where the jumps that begin at a call's target lead.
+    fn resolve(&self, target: u64) -> Resolution {
+        if self.is_arm64() {
+            call_target_arm64::resolve(self.images, target)
+        } else {
+            call_target::resolve(self.images, target, self.dump.system.pointer_width)
+        }
     }
 
     /// Where a call goes, behind import slots and jump thunks.
@@ -57,7 +83,7 @@ impl Scene<'_, '_> {
             CallKind::Slot { content, .. } => content?,
             CallKind::Register(_) | CallKind::Memory => return None,
         };
-        let resolution = call_target::resolve(self.images, first, self.dump.system.pointer_width);
+        let resolution = self.resolve(first);
         match resolution.open_slot {
             None => resolution.trail.last().copied(),
             Some(_) => None,
@@ -67,7 +93,12 @@ impl Scene<'_, '_> {
     /// The name of what a call goes to.
     #[must_use]
     pub fn callee(&self, site: &CallSite) -> Option<Callee> {
-        call_target::callee(self.images, site, self.dump.system.pointer_width)
+        let (target, slot) = match site.kind {
+            CallKind::Direct(target) => (Some(target), None),
+            CallKind::Slot { slot, content } => (content, Some(slot)),
+            CallKind::Register(_) | CallKind::Memory => return None,
+        };
+        call_target::named(self.images, target.map(|target| self.resolve(target)), slot)
     }
 
     /// The export that starts at an address.
@@ -108,7 +139,11 @@ pub fn walk_from(
     return_slot: Option<u64>,
 ) -> Vec<Frame> {
     let mut frames = vec![frame(scene, start, ip_kind, trust, return_slot)];
-    while frames.len() < MAX_FRAMES {
+    loop {
+        if frames.len() >= MAX_FRAMES {
+            scene.flows.cut("the walk of the faulting stack (1024 frames)");
+            break;
+        }
         let is_first = frames.len() == 1;
         let Some(innermost) = frames.last_mut() else { break };
         let Some(caller) = step(scene, innermost, is_first) else { break };
@@ -142,11 +177,23 @@ fn frame(
 /// The caller of a frame; `None` at the end of the stack, and where the stack pointer would not rise.
 fn step(scene: Scene<'_, '_>, frame: &Frame, is_first: bool) -> Option<Caller> {
     let slots = if is_first { SCAN_FIRST } else { SCAN_LATER };
-    let caller = match frame.registers.width() {
-        PointerWidth::Eight => step_x64(scene, frame, slots),
-        PointerWidth::Four => stack_x86::step(scene, frame, slots),
+    let caller = match frame.registers.machine() {
+        Machine::X86 => stack_x86::step(scene, frame, slots),
+        Machine::Arm64 => stack_arm64::step(scene, frame, slots),
+        _ => step_x64(scene, frame, slots),
     }?;
-    (caller.registers.sp()? > frame.registers.sp()?).then_some(caller)
+    rises(frame, &caller).then_some(caller)
+}
+
+/// Whether a step leads up the stack. An ARM64 leaf need not touch it: the return address is in lr.
+fn rises(frame: &Frame, caller: &Caller) -> bool {
+    let may_stay = frame.registers.machine() == Machine::Arm64
+        && frame.ip_kind == IpKind::Exact
+        && caller.ip_kind == IpKind::ReturnAddress;
+    match (frame.registers.sp(), caller.registers.sp()) {
+        (Some(from), Some(to)) => to > from || may_stay && to == from,
+        _ => false,
+    }
 }
 
 fn step_x64(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
@@ -159,11 +206,19 @@ fn step_x64(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
 /// A step that nothing is guessed in: by unwind data, or proven by the call target.
 #[must_use]
 pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
-    let caller = match frame.registers.width() {
-        PointerWidth::Eight => by_unwind_data(scene, frame),
-        PointerWidth::Four => stack_x86::proven_step(scene, frame),
+    let caller = match frame.registers.machine() {
+        Machine::X86 => stack_x86::proven_step(scene, frame),
+        Machine::Arm64 => stack_arm64::by_unwind_data(scene, frame),
+        _ => by_unwind_data(scene, frame),
     }?;
-    (caller.registers.sp()? > frame.registers.sp()?).then_some(caller)
+    rises(frame, &caller).then_some(caller)
+}
+
+/// The caller of an innermost ARM64 frame by lr: a guess, of what no table in the dump describes.
+#[must_use]
+pub fn guessed_leaf_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    let is_arm64 = frame.registers.machine() == Machine::Arm64;
+    is_arm64.then(|| stack_arm64::by_link_register(scene, frame)).flatten()
 }
 
 fn by_unwind_data(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
@@ -173,16 +228,11 @@ fn by_unwind_data(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
         unwind_x64::StepTrust::Leaf => Trust::Leaf,
         _ => Trust::UnwindData,
     };
-    // Below a machine frame the address is exact and no call put it there.
-    let return_slot = match step.ip_kind {
-        IpKind::ReturnAddress => step.registers.sp()?.checked_sub(8),
-        IpKind::Exact => None,
-    };
     Some(Caller {
         registers: step.registers,
         ip_kind: step.ip_kind,
         trust,
-        return_slot,
+        return_slot: step.return_slot,
         callee_start: None,
     })
 }
@@ -194,12 +244,11 @@ fn by_call_to_nowhere(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     }
     let step = unwind_x64::step_leaf(&scene.dump.memory, &frame.registers).ok()?;
     is_return_address(scene, step.registers.ip()).then_some(())?;
-    let return_slot = step.registers.sp()?.checked_sub(8);
     Some(Caller {
         registers: step.registers,
         ip_kind: step.ip_kind,
         trust: Trust::Leaf,
-        return_slot,
+        return_slot: step.return_slot,
         callee_start: None,
     })
 }
@@ -288,7 +337,8 @@ mod tests {
         let dump = Dump::parse(&file).unwrap();
         let images = Images::new(&dump.memory, [(0x40_0000, 0x1000)]);
         let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
-        let frames = walk(scene, RegisterFile::new(PointerWidth::Eight, 0x40_0010, 0x10_0000));
+        let start = RegisterFile::new(PointerWidth::Eight, 0x40_0010, 0x10_0000);
+        let frames = walk(scene, start);
         assert_eq!(frames[1].registers.ip(), 0x40_0055);
         assert_eq!(frames[1].trust, Trust::Scan);
         assert_eq!(frames[1].return_slot, Some(0x10_0008));

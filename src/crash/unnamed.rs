@@ -4,8 +4,9 @@
 //! Where they are not, exception, fault address and a section behind a register or a stack word must agree,
 //! and the operation is marked as inferred.
 
+use super::counting_arm64;
 use super::exception::{
-    ACCESS_VIOLATION, EffectiveException, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
+    ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
 };
 use super::fault;
 use super::frame::{Frame, FunctionName, NameSource, Trust};
@@ -55,6 +56,9 @@ pub(super) fn read(
             return Some(lock);
         }
     }
+    if operation::is_corrupt_list(exception) {
+        return list_corrupted(scene, frames, exception, encoding, calls.first()?);
+    }
     // The kernel's own raise can be continued, RtlRaiseStatus's cannot (critical-sections.md 4.1).
     let by_kernel = exception.record.flags & NONCONTINUABLE == 0;
     let is_lock = |call: &Call| Operation::of_function(&call.name).is_some();
@@ -79,6 +83,28 @@ pub(super) fn read(
     }
 }
 
+/// A fast fail of a list in ntdll.
+///
+/// - situation: ntdll keeps many lists, and nothing names the function that failed.
+/// - example: a small dump of a fast fail in RtlDeleteCriticalSection; in the loader it looks the same.
+/// - handling: it is Delete's when that is the nearest call that has a name, and counts as inferred.
+/// - test: `a_fast_fail_without_names_needs_the_nearest_call` (tests/accuracy).
+fn list_corrupted(
+    scene: Scene<'_, '_>,
+    frames: &mut Vec<Frame>,
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+    nearest: &Call,
+) -> Option<LockFailure> {
+    (Operation::of_function(&nearest.name) == Some(Operation::Delete)).then_some(())?;
+    let anew = lay_frames(scene, frames, nearest)?;
+    let source = OperationSource::Inferred;
+    let found = FoundOperation { operation: Operation::Delete, source, frame: 0, caller: Some(1) };
+    let lock = named(scene, &anew, exception, encoding, found)?;
+    *frames = anew;
+    Some(lock)
+}
+
 /// Whether the section that a call was given must account for the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Explanation {
@@ -93,14 +119,14 @@ const NONCONTINUABLE: u32 = 1;
 const MAX_LOCK_CALLS: usize = 8;
 
 /// A call out of a module whose code is in the dump.
-struct Call {
-    slot: u64,
-    return_address: u64,
-    name: String,
+pub(super) struct Call {
+    pub slot: u64,
+    pub return_address: u64,
+    pub name: String,
 }
 
 /// The calls on the stack whose callee has a name, nearest first.
-fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> {
+pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> {
     let width = scene.dump.system.pointer_width;
     let start = innermost.registers.sp().and_then(|sp| sp.checked_next_multiple_of(width.bytes()));
     let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
@@ -154,7 +180,8 @@ fn by_import(
 fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
     let candidate = lock.located.as_ref().map(|located| &located.candidate);
     match lock.failure {
-        Failure::OtherAccess => false,
+        // A call that returned is as likely as the one that failed: any list of ntdll's may be damaged.
+        Failure::OtherAccess | Failure::ListCorrupted => false,
         Failure::Signal(_) => candidate.is_some_and(|candidate| match candidate.gate {
             Some(gate) => gate.passes(),
             None => candidate.is_exact(),
@@ -174,18 +201,20 @@ fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
 fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec<Frame>> {
     let width = scene.dump.system.pointer_width;
     let sp = call.slot.checked_add(width.bytes())?;
+    let innermost = frames.first()?;
     let known = frames.iter().find(|frame| {
         frame.registers.ip() == call.return_address && frame.registers.sp() == Some(sp)
     });
     let registers = known.map_or_else(
         || {
-            let mut registers = RegisterFile::new(width, call.return_address, sp);
-            registers.set(Register::Rsp, sp, Provenance::Computed);
+            let machine = innermost.registers.machine();
+            let mut registers = RegisterFile::of(machine, call.return_address, sp);
+            registers.set(Register::stack_pointer(machine), sp, Provenance::Computed);
             registers
         },
         |frame| frame.registers.clone(),
     );
-    let mut anew = vec![frames.first()?.clone()];
+    let mut anew = vec![innermost.clone()];
     let mut outer =
         stack::walk_from(scene, registers, IpKind::ReturnAddress, Trust::Scan, Some(call.slot));
     super::names::name_frames(scene, &mut outer);
@@ -226,10 +255,11 @@ fn infer(
             let search = Search { frames, found: None, exception, failure, encoding };
             Some(inferred(Some(Operation::Enter), failure, locate::locate(scene, search).1))
         }
-        ACCESS_VIOLATION => {
+        ACCESS_VIOLATION | IN_PAGE_ERROR => {
             let (operation, failure, candidate) = access(scene, frames, exception, encoding)?;
+            let waits = super::waits::Waits::read(scene);
             let located =
-                candidate.map(|candidate| Located { candidate, argument: None, others: 0 });
+                candidate.map(|candidate| Located { candidate, argument: None, others: 0, waits });
             Some(inferred(operation, failure, located))
         }
         _ => None,
@@ -289,6 +319,10 @@ struct Counting {
 
 /// The instruction at the frame's address, when it is one.
 fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting> {
+    if scene.is_arm64() {
+        let (base, displacement) = counting_arm64::counted_field(scene, frame)?;
+        return Some(Counting { base, displacement });
+    }
     let bytes = scene.dump.memory.read_up_to(frame.registers.ip(), 15);
     let bits = match frame.registers.width() {
         PointerWidth::Four => 32,
@@ -378,7 +412,7 @@ fn first_touches(
 /// argument, count too.
 fn register_values(frame: &Frame) -> Vec<u64> {
     let known = frame.registers.known();
-    known.filter(|(register, ..)| *register != Register::Rsp).map(|(_, value, _)| value).collect()
+    known.filter(|(register, ..)| !register.is_stack_pointer()).map(|(_, value, _)| value).collect()
 }
 
 /// Enter counting itself in the debug record of a section that is zero, a fill pattern, or in a register.

@@ -6,7 +6,7 @@ use crate::dump::memory::{AddressSpace, PointerWidth};
 use std::collections::HashSet;
 
 /// Most records read off the list in one dump; a large process has a few thousand.
-const MAX_LIST: usize = 4096;
+pub const MAX_LIST: usize = 4096;
 
 /// Offsets in bytes of the fields of `RTL_CRITICAL_SECTION_DEBUG`.
 #[derive(Debug, Clone, Copy)]

@@ -9,6 +9,7 @@ pub mod layout;
 pub mod lock_count;
 pub mod search;
 pub mod spin_count;
+pub mod wait_blocks;
 
 use crate::dump::memory::PointerWidth;
 use crate::dump::{Cpu, Dump};

@@ -49,9 +49,70 @@ pub fn is_plausible(spin_count: u64) -> bool {
         && if dynamic { count == 0 || DYNAMIC_RANGE.contains(&count) } else { count <= SANE_COUNT }
 }
 
+/// What a version of Windows can have left in the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpinCountState {
+    /// What its initialisation stores.
+    Plausible,
+    /// Possible, but not what its initialisation stores; why, in words.
+    Unusual(&'static str),
+    /// Impossible.
+    Implausible,
+}
+
+/// Judges a value by the version (major and minor; `None` where unknown or not Windows) and the number of processors
+/// (critical-sections.md 0.1, 1.3).
+///
+/// - situation: what initialisation stores depends on version and processors.
+/// - example: 0 is what Windows 7 stores, and what Windows 10 stores on one processor only; flags came with Vista.
+/// - handling: [`is_plausible`], and beyond it: no flags before Vista; 0 from Windows 8 on needs one processor, or a
+///   static initialiser; a dynamic count of 0 needs one processor.
+/// - test: `versions_store_different_values`.
+#[must_use]
+pub fn judge(
+    spin_count: u64,
+    version: Option<(u32, u32)>,
+    processors: Option<u32>,
+) -> SpinCountState {
+    if !is_plausible(spin_count) {
+        return SpinCountState::Implausible;
+    }
+    let several = processors.is_some_and(|count| count > 1);
+    let has_flags = spin_count & STORED_FLAGS != 0;
+    let count = spin_count & COUNT_MASK;
+    match version {
+        Some((4 | 5, _)) if has_flags => {
+            SpinCountState::Unusual("has flags, which Windows knows since Vista")
+        }
+        Some((6, 2..) | (10, _)) if spin_count == 0 && several => {
+            SpinCountState::Unusual("is not what this Windows stores on several processors")
+        }
+        Some(_) if several && spin_count & DYNAMIC_SPIN != 0 && count == 0 => {
+            SpinCountState::Unusual("spins dynamically, but not at all, on several processors")
+        }
+        _ => SpinCountState::Plausible,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_store_different_values() {
+        let of = |value, version, processors| judge(value, Some(version), Some(processors));
+        let is_unusual = |state| matches!(state, SpinCountState::Unusual(_));
+        assert_eq!(of(0, (6, 1), 4), SpinCountState::Plausible);
+        assert_eq!(of(0x0200_07D0, (10, 0), 4), SpinCountState::Plausible);
+        assert_eq!(of(0x0200_0000, (10, 0), 1), SpinCountState::Plausible);
+        assert_eq!(of(0, (10, 0), 1), SpinCountState::Plausible);
+        assert_eq!(of(0xFA0, (5, 1), 4), SpinCountState::Plausible);
+        assert!(is_unusual(of(0, (10, 0), 4)));
+        assert!(is_unusual(of(0x0200_07D0, (5, 1), 4)));
+        assert!(is_unusual(of(0x0200_0000, (6, 1), 4)));
+        assert_eq!(of(0x4141_4141, (10, 0), 4), SpinCountState::Implausible);
+        assert_eq!(judge(0, None, Some(4)), SpinCountState::Plausible, "not Windows");
+    }
 
     #[test]
     fn plausible_values() {

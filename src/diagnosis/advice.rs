@@ -3,9 +3,9 @@
 use super::Diagnosis;
 use super::cause::Cause;
 use crate::crash::operation::{Failure, OperationSource};
-use crate::critsec::handle::HandleState;
-use crate::dump::Cpu;
-use crate::findings::{Case, EventMode, event_mode, is_wine};
+use crate::critsec::handle::{HandleState, is_plausible};
+use crate::findings::history::{self, Closing};
+use crate::findings::{Case, EventMode, initialisation_trace};
 
 /// Something that is missing from the dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,12 @@ pub struct Missing {
 /// How to capture everything that a diagnosis can need.
 pub const CAPTURE_ALL: &str = "procdump -ma -e 1 -f C0000008 PROGRAM, or WER LocalDumps with DumpType=2; from code: MiniDumpWithFullMemory | MiniDumpWithHandleData";
 
+/// How to capture who closes a handle (critical-sections.md 7.4; learn.microsoft.com, `-htrace`).
+const CAPTURE_TRACE: &str = "handle tracing on before the crash: Application Verifier with Handles, or !htrace -enable in WinDbg; then procdump -ma, or .dump /ma in WinDbg";
+
 const CAPTURE_HANDLES: &str = "MiniDumpWithHandleData (0x4): procdump -ma or -mm, WER LocalDumps with DumpType=2; .dump /mh in WinDbg";
+
+const CAPTURE_32_BIT: &str = "a 32-bit writer: procdump -ma without -64, WER; a 64-bit writer with all memory, taken at the exception";
 
 /// What is missing that would have helped.
 #[must_use]
@@ -31,7 +36,13 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         case.lock.failure,
         Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)
     );
-    if case.lock.source == OperationSource::Inferred {
+    if case.scene.dump.x86_module_of_exception().is_some() {
+        missing.push(Missing {
+            what: "the 32-bit registers of the exception",
+            consequence: "only the 64-bit side of the 32-bit process is seen: the failing call is not on it",
+            capture_with: CAPTURE_32_BIT,
+        });
+    } else if case.lock.source == OperationSource::Inferred {
         missing.push(Missing {
             what: "ntdll's code and export table",
             consequence: "the failing function is inferred, not named",
@@ -60,6 +71,14 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: CAPTURE_HANDLES,
         });
     }
+    let is_handle = |(value, _): (u64, _)| is_plausible(case.scene.dump, value);
+    if needs_handle && case.scene.dump.handle_trace.is_none() && case.handle.is_none_or(is_handle) {
+        missing.push(Missing {
+            what: "the handle trace (stream 18)",
+            consequence: "who opened and who closed the handle was not recorded",
+            capture_with: CAPTURE_TRACE,
+        });
+    }
     if gone && case.scene.dump.memory_info.is_none() {
         missing.push(Missing {
             what: "the memory map",
@@ -67,19 +86,18 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
             capture_with: "MiniDumpWithFullMemoryInfo (0x800): procdump -ma, WER LocalDumps with DumpType=2",
         });
     }
-    let dump = case.scene.dump;
-    if needs_handle && event_mode(dump, is_wine(dump, case.scene.images)) == EventMode::Unknown {
+    if case.lock.failure == Failure::VerifierStop(None) {
+        missing.push(Missing {
+            what: "the code of the verifier stop",
+            consequence: "what Application Verifier objected to is unknown",
+            capture_with: "a dump with all memory, in which WinDbg's !avrf shows the current stop; or the program's debug output, which has VERIFIER STOP and the code",
+        });
+    }
+    if needs_handle && case.platform.events == EventMode::Unknown {
         missing.push(Missing {
             what: "PEB.AppCompatFlags",
             consequence: "whether this Windows uses event handles for sections at all is unknown",
             capture_with: "MiniDumpWithProcessThreadData (0x100): any procdump or WER dump but the smallest",
-        });
-    }
-    if dump.system.cpu == Cpu::Arm64 {
-        missing.push(Missing {
-            what: "an ARM64 unwinder with register provenance",
-            consequence: "csdump does not yet recover sections from ARM64 stacks",
-            capture_with: "not a matter of capture",
         });
     }
     missing
@@ -92,8 +110,17 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     if !diagnosis.decided {
         steps.push(format!("Capture the next crash with everything in it: {CAPTURE_ALL}."));
     }
+    if let Some(Closing::ByOtherCode(one)) = case.history.and_then(history::closing)
+        && let Some(place) =
+            one.place.as_deref().filter(|_| diagnosis.named.contains(&Cause::HandleClosed))
+    {
+        steps.push(format!(
+            "Look at the code before {place}: it closes a handle that it no longer owns, or never owned."
+        ));
+    }
     for cause in &diagnosis.named {
-        steps.extend(for_cause(*cause).iter().map(|step| (*step).to_owned()));
+        let CauseSteps { find, mend } = cause_steps(*cause);
+        steps.extend([find, mend].map(str::to_owned));
     }
     if let Some(section) = case.section {
         steps.push(format!(
@@ -101,49 +128,71 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
             section.address
         ));
     }
+    if let Some(trace) = initialisation_trace(case) {
+        steps.push(format!("In WinDbg: !avrf; dps {trace:#x} shows who initialised the section."));
+    }
     if let Some((value, HandleState::Event | HandleState::OtherObject | HandleState::Absent)) =
         case.handle
     {
-        steps.push(format!("In WinDbg: !handle {value:#x} f; with handle tracing on, !htrace {value:#x} names who closed it."));
+        let traced = case.history.is_some_and(|history| !history.operations.is_empty());
+        let htrace = if traced { "csdump handles DUMP" } else { "with handle tracing on, !htrace" };
+        steps.push(format!(
+            "In WinDbg: !handle {value:#x} f; {htrace} {value:#x} names who closed it."
+        ));
     }
     steps
 }
 
-fn for_cause(cause: Cause) -> &'static [&'static str] {
-    match cause {
-        Cause::HandleClosed => &[
-            "Find the code that closes a handle it does not own: run under Application Verifier with Handles, or !htrace -enable; stop 0x300 breaks at the stray CloseHandle.",
+/// What to do about a cause: one sentence on how to find it in the code, one on how to mend it. The pages of
+/// `csdump explain` go on from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CauseSteps {
+    /// How to find it.
+    pub find: &'static str,
+    /// How to mend it.
+    pub mend: &'static str,
+}
+
+/// The steps for a cause.
+#[must_use]
+pub fn cause_steps(cause: Cause) -> CauseSteps {
+    let (find, mend) = match cause {
+        Cause::HandleClosed => (
+            "Find the code that closes a handle it does not own: with Application Verifier's Handles check, or after !htrace -enable, !htrace names every closer.",
             "Look for a handle that is closed twice, and for handle variables that are not set on every path before CloseHandle.",
-        ],
-        Cause::Corrupted => &[
-            "Find the writer: run under page heap (gflags /p /enable PROGRAM /full) or Application Verifier with Heaps and Locks.",
-            "Look at the objects beside the section for a buffer that is too small; ba w4 on LockSemaphore catches the write in a debugger.",
-        ],
-        Cause::NeverInitialized => &[
-            "Make sure that InitializeCriticalSection runs before the first use: static initialisation order, error paths that skip a constructor.",
+        ),
+        Cause::Corrupted => (
+            "Find the writer: run under page heap (gflags /p /enable PROGRAM /full) or Application Verifier with Heaps and Locks; a debugger's ba w4 on the damaged field stops at the write.",
+            "Look at the objects beside the section for a buffer that is too small.",
+        ),
+        Cause::NeverInitialized => (
             "Run under Application Verifier with Locks: stop 0x210 breaks at the first use.",
-        ],
-        Cause::Deleted => &[
+            "Make sure that InitializeCriticalSection runs before the first use: static initialisation order, error paths that skip a constructor.",
+        ),
+        Cause::Deleted => (
             "Find who destroys the section: a destructor that runs while another thread is still inside its last LeaveCriticalSection, or a static destroyed at exit.",
             "Join or signal the other threads before DeleteCriticalSection; Application Verifier with Locks breaks at stop 0x208 or 0x210.",
-        ],
-        Cause::MemoryReleased => &[
-            "Find who released the memory: an object freed, a DLL unloaded or a stack frame left while the lock was in use.",
+        ),
+        Cause::MemoryReleased => (
             "Run under Application Verifier with Locks (stops 0x201, 0x202, 0x204, 0x212, 0x213) and page heap.",
-        ],
-        Cause::Copied => &[
+            "Find who released the memory: an object freed, a DLL unloaded or a stack frame left while the lock was in use.",
+        ),
+        Cause::Copied => (
             "Find the copy: memcpy, realloc, a container that moves its elements, or a default copy constructor of the class that holds the section.",
             "Delete the class's copy operations, or hold the section behind a pointer.",
-        ],
-        Cause::BadPointer => &[
+        ),
+        Cause::BadPointer => (
             "Follow the pointer that the caller passed: see the caller's frame and its call site.",
             "Check for a NULL or stale this pointer in the calling function.",
-        ],
-        Cause::CrossProcess => &[
+        ),
+        Cause::CrossProcess => (
+            "Find who shares the memory: !address on the section shows a mapped view; look for the CreateFileMapping or MapViewOfFile behind it.",
             "Use a named mutex for memory that several processes share; a critical section works in one process only.",
-        ],
-        Cause::NotOwner => &[
-            "Pair every LeaveCriticalSection with an EnterCriticalSection of the same thread; run under Application Verifier with Locks (stops 0x209, 0x214).",
-        ],
-    }
+        ),
+        Cause::NotOwner => (
+            "Run under Application Verifier with Locks: stops 0x209 and 0x214 break at the unmatched LeaveCriticalSection.",
+            "Pair every LeaveCriticalSection with an EnterCriticalSection of the same thread.",
+        ),
+    };
+    CauseSteps { find, mend }
 }

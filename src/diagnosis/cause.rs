@@ -55,7 +55,7 @@ impl Cause {
 
     /// A title for people.
     #[must_use]
-    pub fn title(self) -> &'static str {
+    pub const fn title(self) -> &'static str {
         match self {
             Self::HandleClosed => "Event handle closed by other code",
             Self::Corrupted => "Section memory overwritten",

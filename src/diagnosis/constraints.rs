@@ -1,6 +1,7 @@
 //! Hard constraints: causes that the mechanism of the failure excludes before any weight is looked at.
 
 use super::cause::Cause;
+use super::verifier;
 use crate::crash::operation::Failure;
 use crate::findings::{Finding, FindingId};
 
@@ -32,7 +33,11 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .collect();
     if has(FindingId::ChangedSince) {
         for cause in [Cause::HandleClosed, Cause::NeverInitialized, Cause::Copied] {
-            excluded.push(Exclusion { cause, reason: CHANGED });
+            // What the kernel recorded does not rest on the section's bytes.
+            let recorded = cause == Cause::HandleClosed && has(FindingId::HandleClosedByOtherCode);
+            if !recorded {
+                excluded.push(Exclusion { cause, reason: CHANGED });
+            }
         }
     }
     if has(FindingId::OnDeadStack) {
@@ -42,7 +47,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         }
     }
     if matches!(failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)) {
-        if has(FindingId::EventsImpossible) {
+        // An event that is recorded to have been made was possible, whatever the flags say now.
+        if has(FindingId::EventsImpossible) && !has(FindingId::HandleOpenedForSection) {
             excluded.push(Exclusion {
                 cause: Cause::HandleClosed,
                 reason: "on this Windows, with this compatibility setting, ntdll creates no event that could be closed",
@@ -54,7 +60,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
                 reason: "the section is in the dump with a record of its own: its memory was not released",
             });
         }
-        if known.section && known.memory_map && !has(FindingId::MemoryMapped) {
+        let shared = has(FindingId::MemoryMapped) || has(FindingId::ClonedProcess);
+        if known.section && known.memory_map && !shared {
             excluded.push(Exclusion {
                 cause: Cause::CrossProcess,
                 reason: "the memory map shows that the memory is private to the process",
@@ -77,6 +84,9 @@ const RELEASED: &[FindingId] = &[
     FindingId::OnOtherStack,
     FindingId::FreePattern,
     FindingId::AmbiguousPattern,
+    FindingId::GuardPattern,
+    FindingId::HeapBlockFree,
+    FindingId::ListLinksInside,
 ];
 
 fn has_any(findings: &[Finding], ids: &[FindingId]) -> bool {
@@ -91,6 +101,8 @@ fn by_failure(failure: Failure) -> &'static [(Cause, &'static str)] {
         Failure::DebugInfoAccess => DEBUG_INFO_ACCESS,
         Failure::NotOwner => NOT_OWNER,
         Failure::DeleteClose(_) => DELETE_CLOSE,
+        Failure::ListCorrupted => LIST_CORRUPTED,
+        Failure::VerifierStop(code) => verifier::exclusions(code),
         Failure::PossibleDeadlock | Failure::OtherAccess => NO_HANDLE,
     }
 }
@@ -142,6 +154,12 @@ const NO_HANDLE: &[(Cause, &str)] =
 const NOT_OWNER: &[(Cause, &str)] = &[
     (Cause::HandleClosed, "the failure came from the owner, not from the handle"),
     (Cause::BadPointer, "Leave read and changed the section before it raised"),
+];
+
+/// The list of debug records could not be changed.
+const LIST_CORRUPTED: &[(Cause, &str)] = &[
+    (Cause::HandleClosed, "the failure came from the list of debug records, not from the handle"),
+    (Cause::NotOwner, "neither Delete nor initialisation looks at the owner"),
 ];
 
 const DELETE_CLOSE: &[(Cause, &str)] = &[

@@ -30,11 +30,29 @@ pub enum Mechanism {
     NotOwner,
     /// The wait took too long.
     PossibleDeadlock,
+    /// Application Verifier stopped the process.
+    VerifierStop,
     /// Nothing more is known.
     Unknown,
 }
 
 impl Mechanism {
+    /// All mechanisms.
+    pub const ALL: [Self; 12] = [
+        Self::HandleSlotEmpty,
+        Self::HandleWrongType,
+        Self::HandleAccessDenied,
+        Self::HandleImplausible,
+        Self::SectionZeroed,
+        Self::SectionUnreadable,
+        Self::DebugInfoInvalid,
+        Self::PointerInvalid,
+        Self::NotOwner,
+        Self::PossibleDeadlock,
+        Self::VerifierStop,
+        Self::Unknown,
+    ];
+
     /// The id as it stands in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -49,6 +67,7 @@ impl Mechanism {
             Self::PointerInvalid => "pointer-invalid",
             Self::NotOwner => "not-owner",
             Self::PossibleDeadlock => "possible-deadlock",
+            Self::VerifierStop => "verifier-stop",
             Self::Unknown => "unknown",
         }
     }
@@ -88,6 +107,8 @@ pub fn mechanism(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
         Failure::DebugInfoAccess => of_record(case, findings),
         Failure::NotOwner => Mechanism::NotOwner,
         Failure::PossibleDeadlock => Mechanism::PossibleDeadlock,
+        Failure::ListCorrupted => Mechanism::DebugInfoInvalid,
+        Failure::VerifierStop(_) => Mechanism::VerifierStop,
         Failure::OtherAccess => Mechanism::Unknown,
     }
 }

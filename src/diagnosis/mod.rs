@@ -5,11 +5,14 @@ pub mod cause;
 pub mod constraints;
 pub mod mechanism;
 pub mod rank;
+mod verifier;
 pub mod weights;
 
+use crate::crash::exception::IN_PAGE_ERROR;
 use crate::crash::operation::{Failure, OperationSource};
 use crate::critsec::gate::Gate;
-use crate::findings::{Case, EventMode, Finding, FindingId, event_mode, has, is_wine};
+use crate::findings::history::{self, Closing};
+use crate::findings::{Case, EventMode, Finding, FindingId, has};
 use cause::Cause;
 use rank::RankedCause;
 
@@ -60,15 +63,21 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
     );
     let mut ranked = rank::rank(weighed, &exclusions, |cause| prior(case.lock.failure, cause));
     let decided = is_decided(case, &ranked, findings, readable);
-    if !decided {
+    if !decided || verifier::is_unsure(case) {
         rank::temper(&mut ranked, CEILING);
     }
-    let named = named(&ranked, decided);
+    let named = match verifier::other_reason(case.lock.failure) {
+        Some(_) => Vec::new(),
+        None => named(&ranked, decided),
+    };
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
+    // Where data and version contradict each other, nothing that rests on the version is sure.
+    let doubted = [FindingId::VersionUncertain, FindingId::EncodingOverrulesVersion];
+    let doubted = doubted.into_iter().any(|id| has(findings, id));
     let confidence = match (decided, named.len()) {
         (false, _) => "low",
         (true, 2) => "medium",
-        (true, _) if top >= HIGH => "high",
+        (true, _) if top >= HIGH && !doubted => "high",
         (true, _) => "medium",
     };
     let statement = statement(case, &ranked, &named, decided);
@@ -97,6 +106,8 @@ fn prior(failure: Failure, cause: Cause) -> f64 {
         (Failure::SectionAccess, Cause::MemoryReleased) => 2.0,
         (Failure::SectionAccess, Cause::Deleted) => 0.5,
         (Failure::NotOwner, Cause::NotOwner) => 8.0,
+        // The verifier looks at every Leave.
+        (Failure::VerifierStop(_), Cause::NotOwner) => 1.0,
         (_, Cause::NotOwner) => 0.3,
         _ => 1.0,
     }
@@ -116,30 +127,54 @@ fn pair(ranked: &[RankedCause]) -> Option<(Cause, Cause)> {
     (undecidable && first.probability < NAMED && sum >= 0.8).then_some((first.cause, second.cause))
 }
 
-/// What keeps a verdict open whatever the weights say: a section that the gate refused, an access violation that
-/// nothing explains, a closed handle where Windows may have no handles at all, a 32-bit process seen from its
-/// 64-bit side.
-fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause]) -> bool {
+/// What keeps a verdict open whatever the weights say: a section that the gate refused, or that holds another handle, an access violation that
+/// nothing explains, a closed handle where Windows may have no handles at all (and none is recorded to have been made),
+/// a 32-bit process seen from its 64-bit side.
+fn is_doubtful(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let dump = case.scene.dump;
     let refused = case.lock.located.as_ref().is_some_and(|located| {
         matches!(case.lock.failure, Failure::Signal(_))
             && matches!(located.candidate.gate, Some(Gate::Refused(_)))
     });
-    let events = event_mode(dump, is_wine(dump, case.scene.images));
-    let no_events = events == EventMode::Unknown
+    let no_events = case.platform.events == EventMode::Unknown
+        && !has(findings, FindingId::HandleOpenedForSection)
         && ranked
             .first()
             .is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
-    refused || no_events || case.lock.failure == Failure::OtherAccess || dump.system.wow64
+    // A page that its file could not give is there, and says nothing of who owns it.
+    let not_read_in = case.crash.exception.record.code == IN_PAGE_ERROR;
+    let no_cause =
+        verifier::other_reason(case.lock.failure).is_some() || verifier::is_guessed(case);
+    let unexplained = case.lock.failure == Failure::OtherAccess || not_read_in || no_cause;
+    refused
+        || no_events
+        || is_of_another_handle(case)
+        || unexplained
+        || dump.system.is_wow64_from_64_bit()
+}
+
+/// The kernel recorded that another handle was passed than the section holds: it was written to since, or it is not the
+/// section that failed.
+fn is_of_another_handle(case: Case<'_, '_>) -> bool {
+    let recorded =
+        case.history.filter(|history| history.operations.iter().any(|one| one.is_failure));
+    let raw = case.section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());
+    recorded.zip(raw).is_some_and(|(history, raw)| history.value != raw.lock_semaphore & !3)
 }
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under
-/// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it.
+/// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it, or the handle trace
+/// shows the closing.
 fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let of_handle =
         ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
     let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
-    of_handle && missing && !has(findings, FindingId::WaitersUseThisHandle)
+    let seen = [
+        FindingId::WaitersUseThisHandle,
+        FindingId::HandleClosedByOtherCode,
+        FindingId::HandleClosedByOtherDelete,
+    ];
+    of_handle && missing && !seen.iter().any(|id| has(findings, *id))
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are
@@ -150,12 +185,13 @@ fn is_decided(
     findings: &[Finding],
     readable: bool,
 ) -> bool {
-    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked) {
+    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked, findings) {
         return false;
     }
     let named = case.lock.source != OperationSource::Inferred;
-    let located =
-        case.section.is_some() && (readable || case.lock.failure == Failure::SectionAccess);
+    let speaks =
+        matches!(case.lock.failure, Failure::SectionAccess | Failure::VerifierStop(Some(_)));
+    let located = case.section.is_some() && (readable || speaks);
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
     named
         && located
@@ -164,27 +200,46 @@ fn is_decided(
 }
 
 fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decided: bool) -> String {
-    let what =
-        case.lock.operation.map_or("A critical-section call", |operation| operation.function());
+    let what = verifier::happened(case.lock.failure, case.lock.operation);
+    if let Some(reason) = verifier::other_reason(case.lock.failure) {
+        return format!("{what} because {reason}, which is none of the causes that csdump ranks.");
+    }
     let share = |count| percent(ranked.iter().take(count).map(|entry| entry.probability).sum());
     match (named, decided) {
         ([one, other], _) => format!(
-            "{what} failed because either {} or {} ({} together; the dump cannot tell which).",
-            one.clause(),
-            other.clause(),
+            "{what} because either {} or {} ({} together; the dump cannot tell which).",
+            clause(case, *one),
+            clause(case, *other),
             share(2)
         ),
-        ([cause, ..], true) => format!("{what} failed because {} ({}).", cause.clause(), share(1)),
+        ([cause, ..], true) => format!("{what} because {} ({}).", clause(case, *cause), share(1)),
         ([cause, ..], false) => format!(
-            "{what} failed, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
+            "{what}, but the dump does not hold enough to say why; likeliest, at {}, is that {}.",
             share(1),
-            cause.clause()
+            clause(case, *cause)
         ),
         ([], _) => {
-            format!(
-                "{what} failed, but the dump does not hold enough to say why; no cause stands out."
-            )
+            format!("{what}, but the dump does not hold enough to say why; no cause stands out.")
         }
+    }
+}
+
+/// What the cause says, and by whom, where the handle trace names the code that did it.
+fn clause(case: Case<'_, '_>, cause: Cause) -> String {
+    let closing =
+        case.history.and_then(|history| Some((history.value, history::closing(history)?)));
+    match (cause, closing) {
+        (Cause::HandleClosed, Some((value, Closing::ByOtherCode(one)))) => format!(
+            "its event handle {value:#x} was closed by other code: {}",
+            history::by_whom(one)
+        ),
+        (Cause::Deleted, Some((_, Closing::Deleted(one)))) => {
+            format!("{}: {}", cause.clause(), history::by_whom(one))
+        }
+        (Cause::Copied, Some((_, Closing::Deleted(one)))) => {
+            format!("{}; the original was deleted: {}", cause.clause(), history::by_whom(one))
+        }
+        _ => cause.clause().to_owned(),
     }
 }
 

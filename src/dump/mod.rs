@@ -7,8 +7,10 @@ mod context;
 pub mod error;
 pub mod exception;
 pub mod glance;
+pub mod handle_trace;
 pub mod handles;
 pub mod header;
+pub mod heap;
 pub mod kind;
 pub mod memory;
 pub mod memory_info;
@@ -27,6 +29,7 @@ pub mod teb;
 pub mod text;
 pub mod threads;
 pub mod unloaded;
+pub mod wow64;
 
 use minidump::{Minidump, MinidumpContext};
 
@@ -35,6 +38,7 @@ pub use container::{DumpFile, Limits};
 pub use error::{DumpError, Warning};
 pub use exception::{ExceptionRecord, ExceptionStream};
 pub use glance::Glance;
+pub use handle_trace::{HandleOperation, HandleTrace, OperationKind};
 pub use handles::{EventInfo, Handle, HandleTable, ObjectInfo};
 pub use header::{Header, StreamEntry, stream_type};
 pub use kind::MemoryKind;
@@ -73,10 +77,16 @@ pub struct Dump<'a> {
     pub unloaded: Vec<UnloadedModule>,
     /// The threads, in the dump's order.
     pub threads: Vec<Thread>,
+    /// Ids of threads that have exited, by the ThreadInfoList stream.
+    pub exited_threads: Vec<u32>,
     /// The exception, when there was one.
     pub exception: Option<ExceptionStream>,
+    /// Where the exception's registers were found, in the 32-bit side of a WoW64 process.
+    pub wow64_context: Option<wow64::ContextSource>,
     /// The open handles; `None` without a usable handle stream.
     pub handles: Option<HandleTable>,
+    /// What the kernel recorded of handles being opened and closed; `None` without that stream.
+    pub handle_trace: Option<HandleTrace<'a>>,
     /// The regions of the address space, sorted by address; `None` without that stream.
     pub memory_info: Option<Vec<MemoryInfo>>,
     /// How much memory the dump holds.
@@ -110,7 +120,7 @@ impl<'a> Dump<'a> {
         let cpu = decide_cpu(&streams, info.as_ref(), &mut warnings);
         let contexts = ContextReader::new(cpu);
         let modules = read_modules(&streams, cpu, &mut warnings);
-        let threads = read_threads(&streams, cpu, &contexts, &mut warnings);
+        let (threads, exited_threads) = read_threads(&streams, cpu, &contexts, &mut warnings);
         let memory = read_memory(&streams, cpu, &threads, &mut warnings);
         let width = cpu.pointer_width();
         let tebs = || threads.iter().filter_map(|thread| Teb::read(&memory, thread.teb, width));
@@ -127,6 +137,9 @@ impl<'a> Dump<'a> {
             handles: streams
                 .stream(stream_type::HANDLE_DATA)
                 .and_then(|stream| handles::read(bytes, stream, &mut warnings)),
+            handle_trace: streams
+                .stream(stream_type::HANDLE_OPERATION_LIST)
+                .and_then(|stream| handle_trace::read(stream, width, &mut warnings)),
             memory_info: streams
                 .stream(stream_type::MEMORY_INFO_LIST)
                 .and_then(|stream| memory_info::read(stream, &mut warnings)),
@@ -142,7 +155,9 @@ impl<'a> Dump<'a> {
             memory,
             modules,
             threads,
+            exited_threads,
             exception,
+            wow64_context: None,
             warnings: warnings.finish(),
             streams,
             contexts,
@@ -282,20 +297,19 @@ fn read_threads(
     cpu: Cpu,
     contexts: &ContextReader,
     warnings: &mut Warnings,
-) -> Vec<Thread> {
+) -> (Vec<Thread>, Vec<u32>) {
     let Some(stream) = streams.stream(stream_type::THREAD_LIST) else {
         warnings.push("ThreadList", 0, "the dump has no such stream");
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     };
     let width = cpu.pointer_width();
     let mut threads = threads::read(streams.file, stream, width, contexts, warnings);
     if let Some(stream) = streams.stream(stream_type::THREAD_NAMES) {
         threads::add_names(streams.file, stream, &mut threads, warnings);
     }
-    if let Some(stream) = streams.stream(stream_type::THREAD_INFO_LIST) {
-        threads::add_infos(stream, &mut threads, warnings);
-    }
-    threads
+    let infos = streams.stream(stream_type::THREAD_INFO_LIST);
+    let exited = infos.map(|stream| threads::add_infos(stream, &mut threads, warnings));
+    (threads, exited.unwrap_or_default())
 }
 
 fn read_memory<'a>(

@@ -4,7 +4,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 use super::header::stream_type;
-pub use super::synth_state::{context, peb, teb};
+pub use super::synth_state::{context, operation, operations, peb, teb};
 use super::system::Cpu;
 
 /// Directory entries reserved behind the header.

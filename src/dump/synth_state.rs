@@ -102,3 +102,34 @@ pub fn peb(width: PointerWidth, version: (u32, u32, u16), app_compat_flags: u64)
     put(&mut bytes, compat, &app_compat_flags.to_le_bytes());
     bytes
 }
+
+/// An AVRF_HANDLE_OPERATION; `kind` is 1 open, 2 close, 3 bad reference.
+#[must_use]
+pub fn operation(
+    handle: u64,
+    process_id: u32,
+    thread_id: u32,
+    kind: u32,
+    addresses: &[u64],
+) -> Vec<u8> {
+    let mut entry = vec![0; 288];
+    put(&mut entry, 0, &handle.to_le_bytes());
+    put(&mut entry, 8, &words(&[process_id, thread_id, kind, 0, addresses.len() as u32, 0]));
+    for (index, address) in addresses.iter().take(32).enumerate() {
+        put(&mut entry, 0x20 + index * 8, &address.to_le_bytes());
+    }
+    entry
+}
+
+/// A HandleOperationList stream of these header and entry sizes that claims `count` entries.
+#[must_use]
+pub fn operations(header: u32, size: u32, count: u32, entries: &[Vec<u8>]) -> Vec<u8> {
+    let mut stream = words(&[header, size, count, 0]);
+    stream.resize((header as usize).max(16), 0);
+    for entry in entries {
+        let at = stream.len();
+        stream.extend_from_slice(entry);
+        stream.resize(at + (size as usize).max(entry.len()), 0);
+    }
+    stream
+}

@@ -136,7 +136,7 @@ pub struct System {
     pub disagreement: Option<String>,
     /// Number of logical processors.
     pub processors: Option<u32>,
-    /// A 32-bit process seen by a 64-bit writer: contexts, TEBs and PEB here are the 64-bit side's.
+    /// A 32-bit process seen by a 64-bit writer: contexts, TEBs and PEB here are those of the side that `cpu` names.
     pub wow64: bool,
     /// The process environment block, when it is in the dump.
     pub peb: Option<Peb>,
@@ -199,6 +199,18 @@ fn platform_name(platform_id: u32) -> &'static str {
 }
 
 impl System {
+    /// The 64-bit side of a WoW64 process: the program's own code and sections belong to the other.
+    #[must_use]
+    pub fn is_wow64_from_64_bit(&self) -> bool {
+        self.wow64 && self.cpu != Cpu::X86
+    }
+
+    /// The 32-bit side of a WoW64 process that a 64-bit writer dumped.
+    #[must_use]
+    pub fn is_wow64_from_32_bit(&self) -> bool {
+        self.wow64 && self.cpu == Cpu::X86
+    }
+
     /// Puts the sources together.
     pub(crate) fn new(
         info: Option<SystemInfo>,
@@ -267,7 +279,7 @@ fn lies(stream: (u32, u32, u32), ntdll: (u32, u32, u32)) -> bool {
 /// Example: 6.2.18362.1171 on Windows 10.
 /// Handling: 6.2 with a build of 10240 or later is 10.0; 6.2 with 9600 is 6.3.
 /// Test: `the_version_comes_from_ntdll_when_system_info_lies`.
-fn ntdll_version(modules: &[Module]) -> Option<(u32, u32, u32)> {
+pub(crate) fn ntdll_version(modules: &[Module]) -> Option<(u32, u32, u32)> {
     let ntdll = modules.iter().find(|module| module.is_named("ntdll.dll"))?;
     let [major, minor, build, _] = ntdll.version?.map(u32::from);
     Some(match (major, minor, build) {

@@ -29,6 +29,8 @@ pub struct Teb {
     pub exception_code: Option<u32>,
     /// DeallocationStack, x86 +0xE0C, x64 +0x1478: lowest reserved address of the stack.
     pub deallocation_stack: Option<u64>,
+    /// SameTebFlags, x86 +0xFCA, x64 +0x17EE: bit 0x40 ClonedThread.
+    pub same_teb_flags: Option<u16>,
 }
 
 impl Teb {
@@ -60,6 +62,7 @@ impl Teb {
             last_status: dword(0xbf4, 0x1250),
             exception_code: dword(0x1a4, 0x2c0),
             deallocation_stack: pointer(0xe0c, 0x1478),
+            same_teb_flags: pick(0xfca, 0x17ee).and_then(|at| memory.u16(at)),
         })
     }
 }

@@ -150,9 +150,17 @@ pub(crate) fn add_names(
     }
 }
 
-/// Adds the ThreadInfoList stream: {u32 SizeOfHeader, SizeOfEntry, NumberOfEntries}, then entries.
-pub(crate) fn add_infos(stream: Stream<'_>, threads: &mut [Thread], warnings: &mut Warnings) {
-    let Some(layout) = sized_list(stream, INFO_HEADER_SIZE, INFO_SIZE, warnings) else { return };
+/// Adds the ThreadInfoList stream: {u32 SizeOfHeader, SizeOfEntry, NumberOfEntries}, then entries. Returns the ids of
+/// threads that have exited, which are in no thread list.
+pub(crate) fn add_infos(
+    stream: Stream<'_>,
+    threads: &mut [Thread],
+    warnings: &mut Warnings,
+) -> Vec<u32> {
+    let mut exited = Vec::new();
+    let Some(layout) = sized_list(stream, INFO_HEADER_SIZE, INFO_SIZE, warnings) else {
+        return exited;
+    };
     let held = stream.held(layout, MAX_THREADS);
     if held < layout.count {
         let text = format!("{} entries announced, {held} read", layout.count);
@@ -160,11 +168,15 @@ pub(crate) fn add_infos(stream: Stream<'_>, threads: &mut [Thread], warnings: &m
     }
     let index = by_id(threads);
     for (_, raw) in stream.entries(layout, held) {
-        let thread = u32_at(raw, 0).and_then(|id| index.get(&id));
-        if let Some(thread) = thread.and_then(|at| threads.get_mut(*at)) {
-            thread.info = read_info(raw);
+        let (Some(id), info) = (u32_at(raw, 0), read_info(raw)) else { continue };
+        if info.is_some_and(|info| info.exited()) {
+            exited.push(id);
+        }
+        if let Some(thread) = index.get(&id).and_then(|at| threads.get_mut(*at)) {
+            thread.info = info;
         }
     }
+    exited
 }
 
 fn read_info(raw: &[u8]) -> Option<ThreadInfo> {

@@ -16,6 +16,9 @@ const MAX_EVENTS: usize = 256;
 /// process was searched.
 pub(super) fn sections_holding(case: Case<'_, '_>, events: &[u64]) -> (HashSet<u64>, bool) {
     let wanted: HashSet<u64> = events.iter().take(MAX_EVENTS).copied().collect();
+    if events.len() > MAX_EVENTS {
+        case.scene.flows.cut("the search for sections that claim events (256 events)");
+    }
     let mut found = HashSet::new();
     let mut left = BUDGET;
     let all_memory = matches!(case.scene.dump.memory_kind, MemoryKind::Full | MemoryKind::Private);
@@ -35,6 +38,9 @@ pub(super) fn sections_holding(case: Case<'_, '_>, events: &[u64]) -> (HashSet<u
                 found.insert(value);
             }
         }
+        if left == 0 {
+            case.scene.flows.cut("the search of memory for sections that claim events (16 MiB)");
+        }
         if left == 0 || found.len() == wanted.len() {
             break;
         }
@@ -43,7 +49,7 @@ pub(super) fn sections_holding(case: Case<'_, '_>, events: &[u64]) -> (HashSet<u
 }
 
 /// The aligned pointer-sized words of a region with their addresses.
-fn words<'b>(
+pub(super) fn words<'b>(
     case: Case<'_, '_>,
     base: u64,
     bytes: &'b [u8],

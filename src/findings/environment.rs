@@ -3,7 +3,9 @@
 
 use super::{Case, Finding, FindingId};
 use crate::crash::stack::Scene;
+use crate::critsec::encoding_of;
 use crate::critsec::handle::HandleState;
+use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::{Dump, OsSource, stream_type};
 use crate::image::images::Images;
 
@@ -33,6 +35,30 @@ pub fn event_mode(dump: &Dump<'_>, is_wine: bool) -> EventMode {
         Some(flags) if flags & EVENTS_FLAG != 0 => EventMode::Possible,
         Some(_) => EventMode::Impossible,
         None => EventMode::Unknown,
+    }
+}
+
+/// What kind of Windows the process ran on, decided once for all who ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Platform {
+    /// Wine, not Windows.
+    pub is_wine: bool,
+    /// Whether ntdll stores event handles in sections.
+    pub events: EventMode,
+    /// How the version says `LockCount` is encoded.
+    pub encoding: LockCountEncoding,
+}
+
+impl Platform {
+    /// Decides for a dump.
+    #[must_use]
+    pub fn of(scene: Scene<'_, '_>) -> Self {
+        let is_wine = is_wine(scene.dump, scene.images);
+        Self {
+            is_wine,
+            events: event_mode(scene.dump, is_wine),
+            encoding: encoding_of(scene.dump, is_wine),
+        }
     }
 }
 
@@ -68,14 +94,13 @@ fn exports(images: &Images<'_, '_>, base: u64, name: &str) -> Option<bool> {
 }
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    wine(case.scene, findings);
+    wine(case, findings);
     events(case, findings);
     raised_by_kernel(case, findings);
-    exiting(case, findings);
 }
 
-fn wine(scene: Scene<'_, '_>, findings: &mut Vec<Finding>) {
-    if is_wine(scene.dump, scene.images) {
+fn wine(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    if case.platform.is_wine {
         findings.push(Finding::new(
             FindingId::RunsUnderWine,
             "The process ran under Wine, whose sections count up from -1 whatever Windows it reports.",
@@ -84,6 +109,12 @@ fn wine(scene: Scene<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether this Windows stores handles in sections (critical-sections.md 9, row 1).
+///
+/// - situation: since Windows 10 waiters are parked by address.
+/// - example: LockSemaphore 0x1F0 on 10.0.19041, AppCompatFlags 0.
+/// - handling: see [`event_mode`]; only where LockSemaphore is neither 0 nor -1.
+/// - test: `whether_events_are_possible_is_said`.
 fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some((value, state)) = case.handle else { return };
     if matches!(state, HandleState::None | HandleState::WaitOnAddress) {
@@ -92,7 +123,7 @@ fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
     let os = &dump.system.os;
     let version = format!("Windows {}.{}.{}", os.major, os.minor, os.build);
-    let (id, text) = match event_mode(dump, is_wine(dump, case.scene.images)) {
+    let (id, text) = match case.platform.events {
         EventMode::Possible => return,
         EventMode::Impossible => {
             (FindingId::EventsImpossible, "stores 0 or -1 there: AppCompatFlags lacks 0x400000")
@@ -108,6 +139,12 @@ fn events(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     ));
 }
 
+/// Whether the kernel raised the exception (critical-sections.md 4.1, and 9 row 34).
+///
+/// - situation: with strict handle checks the kernel raises at the bad reference.
+/// - example: frame 0 is KiRaiseUserExceptionDispatcher.
+/// - handling: by the innermost frame's name; no weight, as it says nothing of the cause.
+/// - test: `the_platform_is_said`.
 fn raised_by_kernel(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let first = case.crash.frames.first().and_then(|frame| frame.function.as_ref());
     if first.is_some_and(|function| function.name == "KiRaiseUserExceptionDispatcher") {
@@ -115,33 +152,6 @@ fn raised_by_kernel(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             FindingId::RaisedByKernel,
             "The kernel raised the exception itself: handle checks are strict in this process.",
             "frame 0",
-        ));
-    }
-}
-
-/// Functions that run when a process ends.
-const EXIT_FUNCTIONS: &[&str] = &[
-    "LdrShutdownProcess",
-    "RtlExitUserProcess",
-    "ExitProcess",
-    "exit",
-    "_exit",
-    "doexit",
-    "_cexit",
-];
-
-fn exiting(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    let frame = case.crash.frames.iter().position(|frame| {
-        frame
-            .function
-            .as_ref()
-            .is_some_and(|function| EXIT_FUNCTIONS.contains(&function.name.as_str()))
-    });
-    if let Some(index) = frame {
-        findings.push(Finding::new(
-            FindingId::ProcessExiting,
-            "The faulting thread is running the process's exit handlers.",
-            format!("frame {index}"),
         ));
     }
 }

@@ -1,16 +1,16 @@
 //! The handle: what its value looks like, what stands in its slot, and where the section's real event is.
 
 use super::claims;
-use super::environment::{EventMode, event_mode, is_wine};
+use super::environment::EventMode;
+use super::siblings::static_sections_without_events;
 use super::threads::parked_threads;
 use super::{Case, Finding, FindingId};
-use crate::crash::exception::INVALID_HANDLE;
+use crate::crash::exception::{ACCESS_DENIED, INVALID_HANDLE, OBJECT_TYPE_MISMATCH};
+use crate::crash::waits::Held;
 use crate::critsec::handle::{
     HandleState, LARGEST_HANDLE, is_plausible, is_section_event, reach_of_table,
 };
-use crate::dump::Thread;
 use crate::dump::handles::{Handle, HandleTable};
-use crate::image::registers::RegisterFile;
 use std::collections::HashSet;
 
 /// How far above the highest open handle a closed one is expected: a few dozen slots.
@@ -18,7 +18,7 @@ const REACH: u64 = 0x100;
 /// Without a handle stream: values up to here are common for handles.
 const SMALL: u64 = 0x1_0000;
 /// Words at the top of a waiting stack in which the wait keeps its handle and the section's address.
-const WAIT_WORDS: u64 = 96;
+const WAIT_WORDS: usize = 96;
 /// Smaller values stand on every stack for other reasons.
 const SMALLEST_TELLING: u64 = 0x20;
 
@@ -27,11 +27,11 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if matches!(state, HandleState::None | HandleState::WaitOnAddress) {
         return;
     }
-    let dump = case.scene.dump;
-    let table = dump.handles.as_ref().filter(|table| !table.handles.is_empty());
+    let table = case.scene.dump.handles.as_ref().filter(|table| !table.handles.is_empty());
     value_findings(case, value, state, table, findings);
     slot_findings(case, value, state, table, findings);
-    if event_mode(dump, is_wine(dump, case.scene.images)) != EventMode::Impossible {
+    slot_at_failure(case, value, findings);
+    if case.platform.events != EventMode::Impossible {
         let mut unclaimed = Vec::new();
         if let Some(table) = table {
             unclaimed = real_event(case, value, table, findings);
@@ -41,6 +41,12 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What the value looks like (critical-sections.md 9, rows 2 and 6).
+///
+/// - situation: a closed handle was one that the kernel handed out; a stray write leaves anything.
+/// - example: 0x1F0 with open handles up to 0x2A0; 0x736F746E, which is text.
+/// - handling: no multiple of 4, too large or an address cannot be a handle; others are compared with the open ones' range.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn value_findings(
     case: Case<'_, '_>,
     value: u64,
@@ -93,6 +99,12 @@ fn why_implausible(value: u64) -> &'static str {
     }
 }
 
+/// What stands in the slot (critical-sections.md 9, rows 28 to 30).
+///
+/// - situation: a slot that was closed is handed out again.
+/// - example: an event with access 0x1F0003 where ntdll asks for 0x100003.
+/// - handling: type, name and access in the handle stream.
+/// - test: `what_stands_in_the_slot_is_told_apart`.
 fn slot_findings(
     case: Case<'_, '_>,
     value: u64,
@@ -143,6 +155,29 @@ fn slot_findings(
             ));
         }
         _ => {}
+    }
+}
+
+/// What the exception says of the slot at that instant, whatever it holds now (critical-sections.md 4.3).
+///
+/// - situation: the code itself is evidence: 0xC0000008 is an empty slot, 0xC0000024 an object of another type,
+///   0xC0000022 an event that may not be set.
+/// - example: 0xC0000024 in a dump without a handle stream.
+/// - handling: only where no implausible value explains the failure better.
+/// - test: `the_code_says_what_the_slot_held` (tests/accuracy).
+fn slot_at_failure(case: Case<'_, '_>, value: u64, findings: &mut Vec<Finding>) {
+    let code = case.crash.exception.record.code;
+    let what = match code {
+        OBJECT_TYPE_MISMATCH => "held an object that is no event",
+        ACCESS_DENIED => "held an object without the access that the call needs",
+        _ => return,
+    };
+    if is_plausible(case.scene.dump, value) {
+        findings.push(Finding::new(
+            FindingId::SlotWasTaken,
+            format!("{code:#X} says that the slot of {value:#x} {what} when the call failed."),
+            "exception code",
+        ));
     }
 }
 
@@ -213,9 +248,15 @@ fn real_event(
     unclaimed.iter().map(|handle| handle.value).collect()
 }
 
+/// Other sections whose events are not open either (critical-sections.md 9, row 32).
+///
+/// - situation: one bug that closes strangers' handles hits several sections.
+/// - example: a listed section whose LockSemaphore 0x1A4 is not open.
+/// - handling: the process's list, and the data of modules where the handle stream is complete.
+/// - test: `static_sections_without_their_events_are_found`.
 fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Finding>) {
     let own = case.section.map(|section| section.address);
-    let lost: Vec<u64> = case
+    let mut lost: Vec<u64> = case
         .others
         .iter()
         .filter(|other| Some(other.section) != own)
@@ -225,6 +266,12 @@ fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Fi
         })
         .map(|(section, _)| section)
         .collect();
+    if table.is_complete() {
+        let found = static_sections_without_events(case, table);
+        lost.extend(found.into_iter().filter(|address| Some(*address) != own));
+        lost.sort_unstable();
+        lost.dedup();
+    }
     if let Some(first) = lost.first() {
         findings.push(Finding::new(
             FindingId::OtherSectionsLostHandles,
@@ -232,7 +279,7 @@ fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Fi
                 "{} other section(s) have lost their events too, the first at {first:#x}.",
                 lost.len()
             ),
-            "list of sections and HandleDataStream",
+            "list of sections, data of modules, and HandleDataStream",
         ));
     }
 }
@@ -262,26 +309,19 @@ fn waiters_handles(case: Case<'_, '_>, value: u64, unclaimed: &[u64], findings: 
         };
         findings.push(Finding::new(
             id,
-            format!("Thread {:#x}, parked at the section, {text}.", thread.id),
-            format!("registers and stack of thread {:#x}", thread.id),
+            format!("Thread {:#x}, parked at the section, {text}.", thread.thread_id),
+            format!("registers and stack of thread {:#x}", thread.thread_id),
         ));
         return;
     }
 }
 
 /// A parked thread's registers, and its stack up to the word that holds the section's address.
-fn words_of_wait(case: Case<'_, '_>, thread: &Thread) -> Vec<u64> {
-    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
-        return Vec::new();
-    };
-    let width = registers.width();
+fn words_of_wait(case: Case<'_, '_>, thread: &Held) -> Vec<u64> {
     let section = case.section.map_or(0, |section| section.address);
-    let stack = (0..WAIT_WORDS).map_while(|index| {
-        let slot = registers.sp()?.checked_add(index.checked_mul(width.bytes())?)?;
-        case.scene.dump.memory.pointer(slot, width)
-    });
+    let stack = thread.stack.iter().copied().take(WAIT_WORDS);
     let stack = stack.take_while(|word| *word != section);
-    registers.known().map(|(_, value, _)| value).chain(stack).collect()
+    thread.registers.iter().copied().chain(stack).collect()
 }
 
 #[cfg(test)]

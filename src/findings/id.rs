@@ -32,10 +32,30 @@ pub enum FindingId {
     WaitersUseOtherHandle,
     /// Threads that wait at this section wait for the handle in `LockSemaphore`.
     WaitersUseThisHandle,
+    /// The kernel recorded the failing call's reference to the handle.
+    HandleBadReferenceRecorded,
+    /// The handle was opened by a lock function, as the event of a section.
+    HandleOpenedForSection,
+    /// The handle was opened by other code, and never for a section as far as the trace goes.
+    HandleOpenedByOtherCode,
+    /// The trace has no operation on the handle but its use.
+    HandleNeverOpenedHere,
+    /// The handle was closed by code that is no lock function.
+    HandleClosedByOtherCode,
+    /// The handle was closed by the deletion of a section.
+    HandleClosedByDelete,
+    /// The handle was closed by the deletion of a section, and this one is not deleted.
+    HandleClosedByOtherDelete,
+    /// The handle was closed by a function of ntdll that cannot be named, without CloseHandle.
+    HandleClosedWithinNtdll,
+    /// The handle was closed, and the trace does not tell by what.
+    HandleClosedUnattributed,
     /// Windows 10 or later without the compatibility flag: ntdll never stores a handle.
     EventsImpossible,
     /// Windows 10 or later, and the compatibility flag is not in the dump.
     EventsUnlikely,
+    /// The code of the exception says that the slot was taken when the call failed.
+    SlotWasTaken,
     /// A waited-for section without debug record on a version that attaches one.
     ContendedWithoutRecord,
     /// `DebugInfo` leads to a record that points back.
@@ -60,10 +80,14 @@ pub enum FindingId {
     SpinCountPlausible,
     /// `SpinCount` is not.
     SpinCountImplausible,
+    /// `SpinCount` is possible, but not what initialisation leaves on this version and machine.
+    SpinCountUnusual,
     /// Every byte of the section is zero.
     SectionAllZero,
     /// Zero but for what an Enter on zeros leaves.
     SectionZeroThenEntered,
+    /// Every byte of the section is zero, and the call still shows the handle that it passed.
+    HandlePassedAlthoughZero,
     /// Only `LockSemaphore` is damaged.
     OnlyHandleDamaged,
     /// `LockSemaphore` and `SpinCount`, the last fields, are damaged; those before are intact.
@@ -86,6 +110,8 @@ pub enum FindingId {
     FreePattern,
     /// The section's fields are a fill pattern that means both, depending on the allocator.
     AmbiguousPattern,
+    /// The section's fields are a fill pattern of the space around blocks.
+    GuardPattern,
     /// The address lies in the null page.
     AddressInNullPage,
     /// The address is beyond user space, or text.
@@ -108,22 +134,88 @@ pub enum FindingId {
     OnDeadStack,
     /// The section lies on the live stack of another thread.
     OnOtherStack,
+    /// The section lies in a heap block that is marked as free.
+    HeapBlockFree,
+    /// The section lies in a heap block that is marked as in use.
+    HeapBlockBusy,
+    /// Links of a list stand where the section's fields should be.
+    ListLinksInside,
     /// Threads are parked at this section, as many as `LockCount` counts.
     WaitersParked,
     /// No thread refers to the section although `LockCount` counts waiters.
     WaitersMissing,
+    /// Wait blocks of threads name the section's `LockCount`.
+    WaitersByAddress,
+    /// No wait block names it although `LockCount` counts waiters.
+    NoWaiterByAddress,
+    /// The process is ending, and with it ended the waiters that `LockCount` counts.
+    WaitersGoneAtExit,
+    /// The owner is a thread that has exited.
+    OwnerExited,
+    /// The owner is no thread of the process.
+    OwnerUnknown,
     /// A return address behind a call to `RtlDeleteCriticalSection` lies on a stack.
     DeleteResidue,
     /// The process is running its exit handlers.
     ProcessExiting,
+    /// A library is being unloaded.
+    LibraryUnloading,
+    /// The section is static data, and the process is ending.
+    StaticSectionAtExit,
     /// Other sections of the process have lost their events too.
     OtherSectionsLostHandles,
+    /// Sections near by are damaged in the same way.
+    NeighboursDamagedAlike,
     /// The address of the section was taken from a place that cannot be wrong, and is no section.
     ArgumentNotASection,
     /// Wine, not Windows.
     RunsUnderWine,
     /// The kernel itself raised the exception (strict handle checks).
     RaisedByKernel,
+    /// `NtGlobalFlag` has checks of handles on.
+    HandleChecksOn,
+    /// The process is a clone of another.
+    ClonedProcess,
+    /// The last failed call of the faulting thread failed for an invalid handle.
+    LastErrorInvalidHandle,
+    /// Sources disagree about the version of Windows, and one of them is known to lie so.
+    VersionsDisagree,
+    /// Sources disagree about the version of Windows.
+    VersionUncertain,
+    /// `LockCount` is encoded otherwise than the version has it.
+    EncodingOverrulesVersion,
+    /// Application Verifier stopped the process.
+    VerifierStop,
+    /// Application Verifier knows no initialised section there.
+    VerifierSaysNotInitialized,
+    /// Memory that holds an initialised section is being released.
+    VerifierSaysFreed,
+    /// A module that holds an initialised section is being unloaded.
+    VerifierSaysUnloaded,
+    /// An initialised section is initialised again.
+    VerifierSaysInitializedTwice,
+    /// `DebugInfo` is not the record that the list of sections has.
+    VerifierSaysWrongRecord,
+    /// Owner or count are such as no thread and no lock function leaves.
+    VerifierSaysWrongField,
+    /// A count is not the expected one, but can be a count.
+    VerifierSaysWrongCount,
+    /// The owner is another thread than the one that leaves.
+    VerifierSaysOtherOwner,
+    /// The section is being deleted while a thread owns it.
+    VerifierSaysInUse,
+    /// The section is left more often than it was entered.
+    VerifierSaysOverReleased,
+    /// A thread ends while it owns the section.
+    VerifierSaysThreadEnds,
+    /// The section is another module's own.
+    VerifierSaysPrivate,
+    /// Every byte of the section is zero at a verifier stop.
+    SectionZeroAtStop,
+    /// The links of the list of debug records do not agree.
+    ListLinksDisagree,
+    /// The page of the section could not be read in.
+    PageNotReadIn,
 }
 
 impl FindingId {
@@ -145,8 +237,18 @@ impl FindingId {
             Self::NoUnclaimedEvent => "no-unclaimed-event",
             Self::WaitersUseOtherHandle => "waiters-use-other-handle",
             Self::WaitersUseThisHandle => "waiters-use-this-handle",
+            Self::HandleBadReferenceRecorded => "handle-bad-reference-recorded",
+            Self::HandleOpenedForSection => "handle-opened-for-section",
+            Self::HandleOpenedByOtherCode => "handle-opened-by-other-code",
+            Self::HandleNeverOpenedHere => "handle-never-opened-here",
+            Self::HandleClosedByOtherCode => "handle-closed-by-other-code",
+            Self::HandleClosedByDelete => "handle-closed-by-delete",
+            Self::HandleClosedByOtherDelete => "handle-closed-by-other-delete",
+            Self::HandleClosedWithinNtdll => "handle-closed-within-ntdll",
+            Self::HandleClosedUnattributed => "handle-closed-unattributed",
             Self::EventsImpossible => "events-impossible",
             Self::EventsUnlikely => "events-unlikely",
+            Self::SlotWasTaken => "slot-was-taken",
             Self::ContendedWithoutRecord => "contended-without-record",
             Self::DebugRecordOwn => "debug-record-own",
             Self::DebugRecordOfTwin => "debug-record-of-twin",
@@ -159,8 +261,10 @@ impl FindingId {
             Self::ListKnowsSection => "list-knows-section",
             Self::SpinCountPlausible => "spin-count-plausible",
             Self::SpinCountImplausible => "spin-count-implausible",
+            Self::SpinCountUnusual => "spin-count-unusual",
             Self::SectionAllZero => "section-all-zero",
             Self::SectionZeroThenEntered => "section-zero-then-entered",
+            Self::HandlePassedAlthoughZero => "handle-passed-although-zero",
             Self::OnlyHandleDamaged => "only-handle-damaged",
             Self::TailDamaged => "tail-damaged",
             Self::HeadDamaged => "head-damaged",
@@ -172,6 +276,7 @@ impl FindingId {
             Self::AllocationPattern => "allocation-pattern",
             Self::FreePattern => "free-pattern",
             Self::AmbiguousPattern => "ambiguous-pattern",
+            Self::GuardPattern => "guard-pattern",
             Self::AddressInNullPage => "address-in-null-page",
             Self::AddressImpossible => "address-impossible",
             Self::AddressInCode => "address-in-code",
@@ -183,14 +288,47 @@ impl FindingId {
             Self::MemoryMapped => "memory-mapped",
             Self::OnDeadStack => "on-dead-stack",
             Self::OnOtherStack => "on-other-stack",
+            Self::HeapBlockFree => "heap-block-free",
+            Self::HeapBlockBusy => "heap-block-busy",
+            Self::ListLinksInside => "list-links-inside",
             Self::WaitersParked => "waiters-parked",
             Self::WaitersMissing => "waiters-missing",
+            Self::WaitersByAddress => "waiters-by-address",
+            Self::NoWaiterByAddress => "no-waiter-by-address",
+            Self::WaitersGoneAtExit => "waiters-gone-at-exit",
+            Self::OwnerExited => "owner-exited",
+            Self::OwnerUnknown => "owner-unknown",
             Self::DeleteResidue => "delete-residue",
             Self::ProcessExiting => "process-exiting",
+            Self::LibraryUnloading => "library-unloading",
+            Self::StaticSectionAtExit => "static-section-at-exit",
             Self::OtherSectionsLostHandles => "other-sections-lost-handles",
+            Self::NeighboursDamagedAlike => "neighbours-damaged-alike",
             Self::ArgumentNotASection => "argument-not-a-section",
             Self::RunsUnderWine => "runs-under-wine",
             Self::RaisedByKernel => "raised-by-kernel",
+            Self::HandleChecksOn => "handle-checks-on",
+            Self::ClonedProcess => "cloned-process",
+            Self::LastErrorInvalidHandle => "last-error-invalid-handle",
+            Self::VersionsDisagree => "versions-disagree",
+            Self::VersionUncertain => "version-uncertain",
+            Self::EncodingOverrulesVersion => "encoding-overrules-version",
+            Self::VerifierStop => "verifier-stop",
+            Self::VerifierSaysNotInitialized => "verifier-says-not-initialized",
+            Self::VerifierSaysFreed => "verifier-says-freed",
+            Self::VerifierSaysUnloaded => "verifier-says-unloaded",
+            Self::VerifierSaysInitializedTwice => "verifier-says-initialized-twice",
+            Self::VerifierSaysWrongRecord => "verifier-says-wrong-record",
+            Self::VerifierSaysWrongField => "verifier-says-wrong-field",
+            Self::VerifierSaysWrongCount => "verifier-says-wrong-count",
+            Self::VerifierSaysOtherOwner => "verifier-says-other-owner",
+            Self::VerifierSaysInUse => "verifier-says-in-use",
+            Self::VerifierSaysOverReleased => "verifier-says-over-released",
+            Self::VerifierSaysThreadEnds => "verifier-says-thread-ends",
+            Self::VerifierSaysPrivate => "verifier-says-private",
+            Self::SectionZeroAtStop => "section-zero-at-stop",
+            Self::ListLinksDisagree => "list-links-disagree",
+            Self::PageNotReadIn => "page-not-read-in",
         }
     }
 }

@@ -66,6 +66,12 @@ fn is_text_or_pattern(address: u64, width: PointerWidth) -> bool {
         || fill::is_pattern(address, width)
 }
 
+/// What the map of the address space says of the place (critical-sections.md 9, rows 21 and 22).
+///
+/// - situation: memory was given back, a module unloaded, or the memory is shared.
+/// - example: MEM_FREE at the section's address.
+/// - handling: MemoryInfoList first; the list of unloaded modules only where nothing took the place; a full dump without the memory.
+/// - test: `where_the_section_is_counts`.
 fn region(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
     let address = section.address;

@@ -2,15 +2,26 @@
 
 mod claims;
 mod environment;
+pub mod evidence_rows;
 mod handle;
+mod heap;
+pub mod history;
 mod id;
 mod integrity;
 mod memory;
+pub mod operations;
+mod order;
 mod patterns;
+mod place;
+mod process;
+mod siblings;
 mod threads;
+mod verifier;
+mod versions;
 
-pub use environment::{EventMode, event_mode, is_wine};
+pub use environment::{EventMode, Platform, event_mode, is_wine};
 pub use id::{Finding, FindingId};
+pub use verifier::initialisation_trace;
 
 use crate::crash::Crash;
 use crate::crash::LockFailure;
@@ -34,8 +45,12 @@ pub struct Case<'c, 'd> {
     pub section: Option<&'c CriticalSection>,
     /// The handle's value and state.
     pub handle: Option<(u64, HandleState)>,
+    /// What the handle trace holds of the handle.
+    pub history: Option<&'c operations::HandleHistory>,
     /// Other sections of the process, from the list of debug records.
     pub others: &'c [ListedSection],
+    /// The kind of Windows.
+    pub platform: Platform,
 }
 
 /// Sections of the process that the list of debug records leads to, starting at the section's own record
@@ -62,6 +77,9 @@ pub fn listed_sections(
         starts.into_iter().flatten().filter(|start| debug_info::is_possible_pointer(*start, width))
     {
         let listed = debug_info::walk_list(memory, start, width);
+        if listed.len() >= debug_info::MAX_LIST {
+            scene.flows.cut("the walk of the list of sections (4096 records)");
+        }
         if listed.len() > 1 {
             return listed;
         }
@@ -74,6 +92,9 @@ pub fn listed_sections(
 pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     environment::collect(case, &mut findings);
+    versions::collect(case, &mut findings);
+    process::collect(case, &mut findings);
+    verifier::collect(case, &mut findings);
     if changed_since(case) {
         // What the bytes look like now says nothing of what they were.
         findings.push(changed(case));
@@ -81,8 +102,11 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         handle::collect(case, &mut findings);
         integrity::collect(case, &mut findings);
         patterns::collect(case, &mut findings);
+        siblings::collect(case, &mut findings);
     }
+    history::collect(case, &mut findings);
     memory::collect(case, &mut findings);
+    heap::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);
     }
@@ -129,3 +153,8 @@ pub fn has(findings: &[Finding], id: FindingId) -> bool {
 fn field_at(section: &CriticalSection, offset: u64) -> String {
     format!("memory at {:#x}", section.address.saturating_add(offset))
 }
+
+#[cfg(test)]
+mod field_tests;
+#[cfg(test)]
+mod tests;

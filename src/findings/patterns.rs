@@ -1,24 +1,18 @@
 //! Fill patterns, and neighbours that run into the section (critical-sections.md 8, and 9 rows 7 and 12).
 
-use super::{Case, Finding, FindingId, field_at, has};
+use super::{Case, Finding, FindingId, field_at, has, place};
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::fill::{self, Meaning};
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::spin_count;
 
-/// Modules whose debug heap fills allocated memory with CD and freed memory with DD.
-const MSVC_DEBUG: &[&str] = &[
-    "ucrtbased.dll",
-    "msvcrtd.dll",
-    "msvcr120d.dll",
-    "msvcr110d.dll",
-    "msvcr100d.dll",
-    "vcruntime140d.dll",
-];
-
 /// Bytes of a neighbour that must be like the damaged field.
 const NEIGHBOUR: u64 = 8;
+/// Most bytes followed on either side of the border.
+const MAX_RUN: u64 = 256;
+/// Most characters of a text shown.
+const MAX_SHOWN: usize = 40;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
@@ -40,17 +34,29 @@ const PARTS: &[FindingId] = &[
     FindingId::OnlyHandleDamaged,
     FindingId::MoreWaitersThanThreads,
     FindingId::WaitersMissing,
+    FindingId::NoWaiterByAddress,
+    FindingId::OwnerUnknown,
 ];
 
 /// A section that is a fill pattern is one fact, not one for each field.
 pub(super) fn replace_parts(findings: &mut Vec<Finding>) {
-    let patterns =
-        [FindingId::AllocationPattern, FindingId::FreePattern, FindingId::AmbiguousPattern];
+    let patterns = [
+        FindingId::AllocationPattern,
+        FindingId::FreePattern,
+        FindingId::GuardPattern,
+        FindingId::AmbiguousPattern,
+    ];
     if patterns.iter().any(|pattern| has(findings, *pattern)) {
         findings.retain(|finding| !PARTS.contains(&finding.id));
     }
 }
 
+/// The section is a fill pattern (critical-sections.md 8, and 9 row 7).
+///
+/// - situation: allocators fill fresh memory, freed memory and the space between blocks.
+/// - example: ABABABAB in DebugInfo and LockSemaphore.
+/// - handling: two of the three fields that Enter does not write must be one pattern; its meaning is [`fill::meaning`]'s.
+/// - test: `a_fill_pattern_is_one_fact`.
 fn fill_pattern(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -62,37 +68,32 @@ fn fill_pattern(
         let full = fill::widened(*word, section.width);
         fields.iter().filter(|field| **field == full).count() >= 2
     });
-    let Some((word, meaning, by)) = found else { return false };
-    let id = match decided(case, *word, *meaning) {
-        Meaning::Allocated => FindingId::AllocationPattern,
-        Meaning::Freed => FindingId::FreePattern,
-        Meaning::Either => FindingId::AmbiguousPattern,
+    let modules = &case.scene.dump.modules;
+    let Some((word, (meaning, by))) =
+        found.and_then(|(word, ..)| Some((*word, fill::meaning(*word, modules)?)))
+    else {
+        return false;
+    };
+    let (id, what) = match meaning {
+        Meaning::Allocated => (FindingId::AllocationPattern, "allocated, not yet written"),
+        Meaning::Freed => (FindingId::FreePattern, "freed"),
+        Meaning::Guard => (FindingId::GuardPattern, "the space around blocks"),
+        Meaning::Either => (FindingId::AmbiguousPattern, "its meaning depends on the allocator"),
     };
     findings.push(Finding::new(
         id,
-        format!("The section's fields are the fill pattern {word:#X} ({by})."),
+        format!("The section's fields are the fill pattern {word:#X} ({by}: {what})."),
         field_at(section, 0),
     ));
     true
-}
-
-/// The same byte means opposite things to different allocators; the modules present decide.
-fn decided(case: Case<'_, '_>, word: u32, meaning: Meaning) -> Meaning {
-    let modules = &case.scene.dump.modules;
-    let is_msvc_debug =
-        modules.iter().any(|module| MSVC_DEBUG.iter().any(|name| module.is_named(name)));
-    match (word, is_msvc_debug) {
-        (0xCDCD_CDCD, true) => Meaning::Allocated,
-        (0xDDDD_DDDD, true) => Meaning::Freed,
-        _ => meaning,
-    }
 }
 
 /// Damage that goes on in the memory beside the section shows where it came from.
 ///
 /// - situation: a buffer before or behind the section was written past its end.
 /// - example: text that ends in DebugInfo; 0x5A bytes from behind up to LockSemaphore.
-/// - handling: the damaged field and the 8 bytes beside the section must be text both, or repeat one byte both.
+/// - handling: the damaged field and the 8 bytes beside the section must be text both, or repeat one word both; the
+///   text, where it begins and how far it goes are named.
 /// - test: `neighbours_name_the_direction` (tests/accuracy).
 fn neighbours(
     case: Case<'_, '_>,
@@ -120,44 +121,100 @@ fn neighbours(
     if head_damaged
         && let Some(before) = read(section.address.checked_sub(NEIGHBOUR))
         && let Some(head) = field(Some(section.address))
-        && let Some(what) = alike(&before, &head)
+        && let Some(alike) = alike(&before, &head)
     {
+        let (start, end) = extent(case, section.address, &alike);
+        let into = end.saturating_sub(section.address);
+        let from = place::describe(case.scene.dump, start);
+        let what = alike.shown(case, start, end, true);
         findings.push(Finding::new(
             FindingId::NeighbourRunsInFromBefore,
-            format!(
-                "The {NEIGHBOUR} bytes before the section are {what}, and it goes on in DebugInfo."
-            ),
-            format!("memory at {:#x}", section.address.saturating_sub(NEIGHBOUR)),
+            format!("{what} that begins at {from} runs {into} byte(s) into the section."),
+            format!("memory at {start:#x}"),
         ));
     }
     let end = section.address.checked_add(layout.size);
     if tail_damaged
-        && let Some(behind) = read(end)
+        && let Some(end) = end
+        && let Some(behind) = read(Some(end))
         && let Some(tail) = field(section.address.checked_add(layout.spin_count))
-        && let Some(what) = alike(&behind, &tail)
+        && let Some(alike) = alike(&behind, &tail)
     {
+        let (start, stop) = extent(case, end, &alike);
+        let into = end.saturating_sub(start);
+        let from = place::describe(case.scene.dump, end);
+        let what = alike.shown(case, start, stop, false);
         findings.push(Finding::new(
             FindingId::NeighbourRunsInFromBehind,
-            format!(
-                "The {NEIGHBOUR} bytes behind the section are {what}, and it goes on in SpinCount."
-            ),
-            format!("memory at {:#x}", end.unwrap_or_default()),
+            format!("{what} that fills the bytes behind the section, at {from}, covers its last {into} byte(s)."),
+            format!("memory at {end:#x}"),
         ));
     }
 }
 
-/// What two runs of bytes have in common: text, or one repeated word.
-fn alike(left: &[u8], right: &[u8]) -> Option<&'static str> {
-    let all = || left.iter().chain(right);
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    if all().all(is_text) {
-        return Some("text");
+/// The first and the end address of what runs over the border at `border`.
+fn extent(case: Case<'_, '_>, border: u64, alike: &Alike) -> (u64, u64) {
+    let memory = &case.scene.dump.memory;
+    let belongs = |address: &u64| {
+        memory.u8(*address).is_some_and(|byte| alike.has(address.wrapping_sub(border), byte))
+    };
+    let before = (1..=MAX_RUN).map_while(|back| border.checked_sub(back)).take_while(belongs);
+    let behind = (0..MAX_RUN).map_while(|on| border.checked_add(on)).take_while(belongs);
+    let start = before.last().unwrap_or(border);
+    (start, behind.last().map_or(border, |last| last.saturating_add(1)))
+}
+
+/// What two runs of bytes have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alike {
+    Text,
+    /// A word that is repeated at multiples of 4 from the border.
+    Word([u8; 4]),
+}
+
+impl Alike {
+    /// Whether the byte at a distance from the border, modulo 2^64, can be part of it.
+    fn has(&self, distance: u64, byte: u8) -> bool {
+        match self {
+            Self::Text => is_text(&byte),
+            Self::Word(word) => {
+                let index = usize::try_from(distance & 3).unwrap_or(0);
+                word.get(index) == Some(&byte)
+            }
+        }
     }
-    let first = left.first()?;
-    if *first != 0 && all().all(|byte| byte == first) {
-        return Some("one repeated byte");
+
+    /// In words: the repeated word, or the text, shortened to its end or its beginning.
+    fn shown(&self, case: Case<'_, '_>, start: u64, end: u64, to_its_end: bool) -> String {
+        match self {
+            Self::Word(word) => format!("The value {:#010X}", u32::from_le_bytes(*word)),
+            Self::Text => {
+                let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+                let bytes = case.scene.dump.memory.read_up_to(start, length);
+                let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+                let skipped = text.len().saturating_sub(MAX_SHOWN);
+                let shown = if to_its_end { text.get(skipped..) } else { text.get(..MAX_SHOWN) };
+                let shown = shown.unwrap_or(&text).escape_default();
+                match (skipped > 0, to_its_end) {
+                    (false, _) => format!("The text \"{shown}\""),
+                    (true, true) => format!("The text \"...{shown}\""),
+                    (true, false) => format!("The text \"{shown}...\""),
+                }
+            }
+        }
     }
-    let word = left.get(..4)?;
+}
+
+fn is_text(byte: &u8) -> bool {
+    byte.is_ascii_graphic() || *byte == b' '
+}
+
+/// Both runs are text, or repeat one word other than 0.
+fn alike(left: &[u8], right: &[u8]) -> Option<Alike> {
+    if left.iter().chain(right).all(is_text) {
+        return Some(Alike::Text);
+    }
+    let word: [u8; 4] = left.get(..4)?.try_into().ok()?;
     let repeats = left.chunks(4).chain(right.chunks(4)).all(|chunk| chunk == word);
-    (repeats && word.iter().any(|byte| *byte != 0)).then_some("one repeated word")
+    (repeats && word != [0; 4]).then_some(Alike::Word(word))
 }

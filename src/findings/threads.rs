@@ -2,20 +2,15 @@
 
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::{Failure, Operation};
-use crate::critsec::layout::Layout;
-use crate::critsec::lock_count;
-use crate::dump::Thread;
-use crate::image::registers::RegisterFile;
+use crate::crash::waits::{Held, MAX_THREADS};
+use crate::critsec::{lock_count, wait_blocks};
 
-/// Bytes at the top of a waiting thread's stack in which its wait keeps the section's address.
-const WAIT_DEPTH: u64 = 0x400;
-/// Most threads whose stacks are searched.
-const MAX_THREADS: usize = 512;
 /// Bytes around a stack pointer searched for the remains of a call.
 const RESIDUE: u64 = 0x1000;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     waiters(case, findings);
+    owner(case, findings);
     delete_residue(case, findings);
 }
 
@@ -27,28 +22,15 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - handling: a thread other than the faulting one counts when the address of the section or of its LockCount
 ///   stands in its registers or in the top 0x400 bytes of its stack.
 /// - test: `waiters_are_counted` (tests/accuracy).
-pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Thread> {
-    let Some(section) = case.section else { return Vec::new() };
-    let lock_count = section.address.saturating_add(Layout::of(section.width).lock_count);
-    let wanted = [section.address, lock_count];
-    let threads = case.scene.dump.threads.iter().take(MAX_THREADS);
-    threads
-        .filter(|thread| thread.id != case.crash.thread_id && refers_to(case, thread, wanted))
-        .collect()
-}
-
-fn refers_to(case: Case<'_, '_>, thread: &Thread, wanted: [u64; 2]) -> bool {
-    let Some(registers) = thread.context.as_ref().and_then(RegisterFile::from_context) else {
-        return false;
+pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Held> {
+    let (Some(section), Some(located)) = (case.section, case.lock.located.as_ref()) else {
+        return Vec::new();
     };
-    if registers.known().any(|(_, value, _)| wanted.contains(&value)) {
-        return true;
-    }
-    let Some(sp) = registers.sp() else { return false };
-    words(case, sp, WAIT_DEPTH).any(|(_, value)| wanted.contains(&value))
+    located.waits.at(section.address, section.width).collect()
 }
 
-/// The pointer-sized words of memory from `start` on, with their addresses.
+/// The pointer-sized words of memory from `start` on, with their addresses; where the dump has none (most hold nothing
+/// below a stack pointer), they are left out.
 fn words<'c>(
     case: Case<'c, '_>,
     start: u64,
@@ -57,7 +39,7 @@ fn words<'c>(
     let memory = &case.scene.dump.memory;
     let width = case.scene.dump.system.pointer_width;
     let step = width.bytes();
-    (0..bytes.checked_div(step).unwrap_or(0)).map_while(move |index| {
+    (0..bytes.checked_div(step).unwrap_or(0)).filter_map(move |index| {
         let address = start.checked_add(index.checked_mul(step)?)?;
         Some((address, memory.pointer(address, width)?))
     })
@@ -73,17 +55,15 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let parked = parked_threads(case).len();
     let source = "registers and stacks of the other threads";
     let counted_threads = usize::try_from(counted).unwrap_or(usize::MAX);
+    let complete = case.lock.located.as_ref().is_some_and(|located| located.waits.complete);
+    let missing = parked == 0 && counted > 0 && complete;
     if parked > 0 && parked >= counted_threads {
         findings.push(Finding::new(
             FindingId::WaitersParked,
             format!("{parked} other thread(s) refer to the section at the top of their stacks; LockCount counts {counted} waiter(s) before the call."),
             source,
         ));
-    } else if parked == 0
-        && counted > 0
-        && stacks_are_complete(case)
-        && !has(findings, FindingId::ProcessExiting)
-    {
+    } else if missing && !has(findings, FindingId::ProcessExiting) {
         findings.push(Finding::new(
             FindingId::WaitersMissing,
             format!(
@@ -91,23 +71,86 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             ),
             source,
         ));
+    } else if missing {
+        findings.push(Finding::new(
+            FindingId::WaitersGoneAtExit,
+            format!("LockCount counts {counted} waiter(s), whom the end of the process has ended."),
+            source,
+        ));
+    }
+    by_address(case, counted_threads, missing, findings);
+}
+
+/// What the wait blocks say of the waiters that LockCount counts; see [`wait_blocks::waiters`].
+fn by_address(case: Case<'_, '_>, counted: usize, missing: bool, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let os = &case.scene.dump.system.os;
+    let since_8 = os.major > 6 || os.major == 6 && os.minor >= 2;
+    if case.platform.is_wine || !since_8 {
+        return;
+    }
+    let Some(waiting) = wait_blocks::waiters(case.scene.dump, section.address) else { return };
+    let source = "PEB.WaitOnAddressHashTable and wait blocks";
+    if !waiting.is_empty() {
+        findings.push(Finding::new(
+            FindingId::WaitersByAddress,
+            format!(
+                "{} thread(s) wait by address at LockCount, which counts {counted}: the first is {:#x}.",
+                waiting.len(),
+                waiting.first().copied().unwrap_or_default()
+            ),
+            source,
+        ));
+    } else if missing && !has(findings, FindingId::ProcessExiting) {
+        findings.push(Finding::new(
+            FindingId::NoWaiterByAddress,
+            format!("LockCount counts {counted} waiter(s), but no thread waits by address there."),
+            source,
+        ));
     }
 }
 
-/// Whether every other thread's registers and the top of its stack are in the dump.
-fn stacks_are_complete(case: Case<'_, '_>) -> bool {
+/// The owner, where it is no thread of the process.
+///
+/// - situation: a thread ended while it was inside; or OwningThread is not what ntdll wrote.
+/// - example: RecursionCount 1, OwningThread 0xA5C, which the thread list does not have.
+/// - handling: with RecursionCount of 1 or more, an id that ThreadInfoList marks as exited, or that no list has; not
+///   where the dump lists no threads.
+/// - test: `an_owner_that_is_gone_is_named`.
+fn owner(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
     let dump = case.scene.dump;
-    dump.threads.len() <= MAX_THREADS
-        && dump.threads.iter().all(|thread| {
-            thread
-                .context
-                .as_ref()
-                .is_some_and(|context| dump.memory.u8(context.get_stack_pointer()).is_some())
-        })
+    let Some(raw) = section.raw.filter(|raw| raw.recursion_count >= 1 && raw.owning_thread != 0)
+    else {
+        return;
+    };
+    let is = |id: u32| u64::from(id) == raw.owning_thread;
+    let exited = dump.exited_threads.iter().any(|id| is(*id));
+    if dump.threads.is_empty() || !exited && dump.threads.iter().any(|thread| is(thread.id)) {
+        return;
+    }
+    let (id, text, source) = if exited {
+        (FindingId::OwnerExited, "a thread that has exited", "ThreadInfoList")
+    } else {
+        (FindingId::OwnerUnknown, "no thread of the process", "ThreadList")
+    };
+    findings.push(Finding::new(
+        id,
+        format!(
+            "RecursionCount is {}, and the owner {:#x} is {text}.",
+            raw.recursion_count, raw.owning_thread
+        ),
+        source,
+    ));
 }
 
 /// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there
 /// shortly before. Looked for only where the section is zero.
+///
+/// - situation: below a stack pointer lie the remains of earlier calls.
+/// - example: the address behind `call [DeleteCriticalSection]` on the stack of thread 8.
+/// - handling: each word near each stack pointer behind which a call to Delete ends, by the call's target.
+/// - test: `what_a_delete_left_on_a_stack_is_seen`.
 fn delete_residue(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if !has(findings, FindingId::SectionAllZero)
         && !has(findings, FindingId::SectionZeroThenEntered)

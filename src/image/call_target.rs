@@ -10,7 +10,7 @@ use crate::dump::memory::PointerWidth;
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
 
 /// Most jumps that are followed from a call's target.
-const MAX_HOPS: usize = 4;
+pub(crate) const MAX_HOPS: usize = 4;
 /// Longest instruction in bytes.
 const MAX_INSTRUCTION: usize = 15;
 
@@ -50,6 +50,8 @@ pub struct Resolution {
     pub trail: Vec<u64>,
     /// The slot of the last jump, when the dump does not hold its content.
     pub open_slot: Option<u64>,
+    /// The slot of the first jump through one.
+    pub first_slot: Option<u64>,
 }
 
 /// The name of what a call calls.
@@ -190,7 +192,7 @@ fn decode(code: &[u8], ip: u64, width: PointerWidth) -> Option<Instruction> {
 /// Follows the jumps that begin at `target`: import thunks (`FF 25`) and linker thunks (`E9`, `EB`).
 #[must_use]
 pub fn resolve(images: &Images<'_, '_>, target: u64, width: PointerWidth) -> Resolution {
-    let mut trail = vec![target];
+    let (mut trail, mut first_slot) = (vec![target], None);
     let mut at = target;
     for _ in 0..MAX_HOPS {
         let code = images.space().read_up_to(at, MAX_INSTRUCTION);
@@ -201,9 +203,10 @@ pub fn resolve(images: &Images<'_, '_>, target: u64, width: PointerWidth) -> Res
             }
             FlowControl::IndirectBranch if jump.op0_kind() == OpKind::Memory => {
                 let Some(slot) = slot(&jump) else { break };
+                first_slot = first_slot.or(Some(slot));
                 match images.space().pointer(slot, width) {
                     Some(content) => content,
-                    None => return Resolution { trail, open_slot: Some(slot) },
+                    None => return Resolution { trail, open_slot: Some(slot), first_slot },
                 }
             }
             _ => break,
@@ -211,7 +214,7 @@ pub fn resolve(images: &Images<'_, '_>, target: u64, width: PointerWidth) -> Res
         trail.push(next);
         at = next;
     }
-    Resolution { trail, open_slot: None }
+    Resolution { trail, open_slot: None, first_slot }
 }
 
 /// Names what `call` calls: by an export that begins exactly where it leads, else by the import table of
@@ -229,15 +232,24 @@ pub fn callee(images: &Images<'_, '_>, call: &CallSite, width: PointerWidth) -> 
         CallKind::Slot { slot, content } => (content, Some(slot)),
         CallKind::Register(_) | CallKind::Memory => return None,
     };
-    let resolution = target.map(|target| resolve(images, target, width));
+    named(images, target.map(|target| resolve(images, target, width)), slot)
+}
+
+/// Names a call by where it leads, and by the slot it goes through.
+pub(crate) fn named(
+    images: &Images<'_, '_>,
+    resolution: Option<Resolution>,
+    slot: Option<u64>,
+) -> Option<Callee> {
     let export = resolution.iter().flat_map(|found| found.trail.iter().rev()).find_map(|address| {
         let module = images.module_at(*address)?;
         let name = module.export_at(*address)?;
         Some(Callee::Export { name, address: *address, module_base: module.base })
     });
     export.or_else(|| {
-        let open = resolution.and_then(|found| found.open_slot);
-        let slot = open.or(slot)?;
+        let (open, first) =
+            resolution.map_or((None, None), |found| (found.open_slot, found.first_slot));
+        let slot = open.or(slot).or(first)?;
         images.module_at(slot)?.import_at(slot).map(Callee::Import)
     })
 }
@@ -344,6 +356,10 @@ mod tests {
         let slot = CallKind::Slot { slot: BASE + 0x7000, content: Some(0) };
         assert_eq!(name(slot, &bytes).as_deref(), Some("Leave"));
         assert_eq!(name(direct(0x1600), &bytes[..0x7000]).as_deref(), Some("Leave"));
+        // The same thunk, its slot filled with the address of a module whose exports are not in the dump.
+        let mut bytes = bytes;
+        bytes[0x7000..0x7008].copy_from_slice(&0x7FFB_5A2E_1000_u64.to_le_bytes());
+        assert_eq!(name(direct(0x1600), &bytes).as_deref(), Some("Leave"));
     }
 
     proptest! {

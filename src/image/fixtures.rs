@@ -6,20 +6,24 @@ use crate::dump::memory::{AddressSpace, MemorySource, Region};
 use minidump::{Minidump, MinidumpMemory64List, MinidumpModuleList, MinidumpThreadList, Module};
 
 /// A 64 KiB image with `.text` at 0x1000 and `.rdata` at 0x3000.
-pub(super) struct PeBuilder {
+pub(crate) struct PeBuilder {
     bytes: Vec<u8>,
     directories_at: usize,
 }
 
 impl PeBuilder {
-    pub(super) const BASE: u64 = 0x1_4000_0000;
-    pub(super) const SIZE: u64 = 0x10000;
+    pub(crate) const BASE: u64 = 0x1_4000_0000;
+    pub(crate) const SIZE: u64 = 0x10000;
 
-    pub(super) fn x64() -> Self {
+    pub(crate) fn x64() -> Self {
         Self::new(0x8664, 0x20B, 240, 108)
     }
 
-    pub(super) fn x86() -> Self {
+    pub(crate) fn arm64() -> Self {
+        Self::new(0xAA64, 0x20B, 240, 108)
+    }
+
+    pub(crate) fn x86() -> Self {
         Self::new(0x14C, 0x10B, 224, 92)
     }
 
@@ -48,22 +52,22 @@ impl PeBuilder {
         self.put_u32(at + 36, characteristics);
     }
 
-    pub(super) fn put(&mut self, rva: usize, bytes: &[u8]) {
+    pub(crate) fn put(&mut self, rva: usize, bytes: &[u8]) {
         self.bytes[rva..rva + bytes.len()].copy_from_slice(bytes);
     }
 
-    pub(super) fn put_u32(&mut self, rva: usize, value: u32) {
+    pub(crate) fn put_u32(&mut self, rva: usize, value: u32) {
         self.put(rva, &value.to_le_bytes());
     }
 
-    pub(super) fn directory(&mut self, kind: DirectoryKind, rva: u32, size: u32) {
+    pub(crate) fn directory(&mut self, kind: DirectoryKind, rva: u32, size: u32) {
         let at = self.directories_at + kind as usize * 8;
         self.put_u32(at, rva);
         self.put_u32(at + 4, size);
     }
 
     /// Writes `.pdata` at 0x4000: (begin, end, unwind data) each.
-    pub(super) fn pdata(&mut self, entries: &[(u32, u32, u32)]) {
+    pub(crate) fn pdata(&mut self, entries: &[(u32, u32, u32)]) {
         for (index, (begin, end, unwind_data)) in entries.iter().enumerate() {
             self.put_u32(0x4000 + index * 12, *begin);
             self.put_u32(0x4004 + index * 12, *end);
@@ -74,7 +78,7 @@ impl PeBuilder {
     }
 
     /// Writes an export table at 0x6000 with ordinals from 1; up to 16 names, 15 bytes each.
-    pub(super) fn exports(&mut self, functions: &[(u32, &str)]) {
+    pub(crate) fn exports(&mut self, functions: &[(u32, &str)]) {
         self.directory(DirectoryKind::Export, 0x6000, 0x100);
         let count = u32::try_from(functions.len()).unwrap();
         let fields = [(16, 1), (20, count), (24, count), (28, 0x6040), (32, 0x6080), (36, 0x60C0)];
@@ -92,7 +96,7 @@ impl PeBuilder {
     }
 
     /// Writes an import table of a 64-bit image at 0x5800: one name of one DLL, its slot at 0x7000.
-    pub(super) fn imports(&mut self, dll: &str, name: &str) {
+    pub(crate) fn imports(&mut self, dll: &str, name: &str) {
         self.directory(DirectoryKind::Import, 0x5800, 40);
         self.put_u32(0x5800, 0x5840);
         self.put_u32(0x580C, 0x5880);
@@ -102,25 +106,25 @@ impl PeBuilder {
         self.put(0x58C2, name.as_bytes());
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.clone()
     }
 
-    pub(super) fn region(bytes: &[u8]) -> Region<'_> {
+    pub(crate) fn region(bytes: &[u8]) -> Region<'_> {
         Region { base: Self::BASE, bytes, source: MemorySource::MemoryList }
     }
 
-    pub(super) fn space(bytes: &[u8]) -> AddressSpace<'_> {
+    pub(crate) fn space(bytes: &[u8]) -> AddressSpace<'_> {
         AddressSpace::new([Self::region(bytes)])
     }
 
-    pub(super) fn image(bytes: &[u8]) -> Image {
+    pub(crate) fn image(bytes: &[u8]) -> Image {
         Image::parse(&Self::space(bytes), Self::BASE, Self::SIZE).unwrap()
     }
 }
 
 /// A dump of `../shared/dumps`; `None`, with the reason printed, when the folder is not there.
-pub(super) fn real_dump(name: &str) -> Option<Minidump<'static, Vec<u8>>> {
+pub(crate) fn real_dump(name: &str) -> Option<Minidump<'static, Vec<u8>>> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/dumps").join(name);
     let Ok(bytes) = std::fs::read(&path) else {
         println!("skipped: {} is not there", path.display());
@@ -130,11 +134,11 @@ pub(super) fn real_dump(name: &str) -> Option<Minidump<'static, Vec<u8>>> {
 }
 
 /// The regions of a dump with full memory.
-pub(super) fn memory(list: &MinidumpMemory64List<'_>) -> Vec<(u64, Vec<u8>)> {
+pub(crate) fn memory(list: &MinidumpMemory64List<'_>) -> Vec<(u64, Vec<u8>)> {
     list.iter().map(|part| (part.base_address, part.bytes.to_vec())).collect()
 }
 
-pub(super) fn space_of(parts: &[(u64, Vec<u8>)]) -> AddressSpace<'_> {
+pub(crate) fn space_of(parts: &[(u64, Vec<u8>)]) -> AddressSpace<'_> {
     AddressSpace::new(parts.iter().map(|(base, bytes)| Region {
         base: *base,
         bytes,
@@ -143,13 +147,13 @@ pub(super) fn space_of(parts: &[(u64, Vec<u8>)]) -> AddressSpace<'_> {
 }
 
 /// (base, size, file name) of every module.
-pub(super) fn modules(dump: &Minidump<'static, Vec<u8>>) -> Vec<(u64, u64, String)> {
+pub(crate) fn modules(dump: &Minidump<'static, Vec<u8>>) -> Vec<(u64, u64, String)> {
     let list = dump.get_stream::<MinidumpModuleList>().unwrap();
     list.iter()
         .map(|module| (module.base_address(), module.size(), module.code_file().into_owned()))
         .collect()
 }
 
-pub(super) fn threads<'d>(dump: &'d Minidump<'static, Vec<u8>>) -> MinidumpThreadList<'d> {
+pub(crate) fn threads<'d>(dump: &'d Minidump<'static, Vec<u8>>) -> MinidumpThreadList<'d> {
     dump.get_stream::<MinidumpThreadList<'_>>().unwrap()
 }

@@ -11,7 +11,7 @@ use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
     InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register as Iced,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,6 +69,7 @@ impl Flow {
 pub struct FlowCache {
     flows: Mutex<Kept>,
     spent: AtomicU64,
+    cut: Mutex<BTreeSet<&'static str>>,
 }
 
 #[derive(Debug, Default)]
@@ -88,7 +89,21 @@ impl FlowCache {
     /// - test: `every_word_of_the_stack_calls_a_long_function` (tests/hostile).
     pub fn spend(&self, instructions: usize) -> bool {
         let before = self.spent.fetch_add(instructions as u64, Ordering::Relaxed);
+        if before >= MAX_WORK {
+            self.cut("decoding of code (1,000,000 instructions)");
+        }
         before < MAX_WORK
+    }
+
+    /// Notes that a bounded search ended at its bound; `what` names the search and the bound.
+    pub fn cut(&self, what: &'static str) {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner).insert(what);
+    }
+
+    /// The searches that ended at their bounds: what was not looked at may hold more.
+    #[must_use]
+    pub fn cuts(&self) -> Vec<&'static str> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect()
     }
 
     /// What was spent so far, in instructions.

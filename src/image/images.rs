@@ -3,7 +3,7 @@
 use super::exports::{Exports, NearestExport};
 use super::imports::{Import, Imports};
 use super::pe::{Image, Machine};
-use super::runtime_functions::primary_function;
+use super::runtime_functions::function_start;
 use super::{ImageError, IpKind};
 use crate::dump::memory::AddressSpace;
 use std::sync::OnceLock;
@@ -26,7 +26,7 @@ pub struct ModuleImage<'s, 'a> {
 pub struct Function {
     /// Base address of the module.
     pub module_base: u64,
-    /// Address where the function begins; known from unwind data (x64), or because an export begins
+    /// Address where the function begins; known from unwind data (x64, ARM64), or because an export begins
     /// exactly there.
     pub start: Option<u64>,
     /// Name of the export that begins at `start`: a proof.
@@ -100,7 +100,9 @@ impl ModuleImage<'_, '_> {
         let exports = self.exports().ok();
         let name_at = |rva| exports?.name_at(self.space, image, rva);
         let primary = match image.machine {
-            Machine::Amd64 => primary_function(self.space, image, rva).ok().flatten(),
+            Machine::Amd64 | Machine::Arm64 => {
+                function_start(self.space, image, rva).ok().flatten()
+            }
             _ => None,
         };
         let start = primary.or_else(|| name_at(rva).map(|_| rva));

@@ -5,21 +5,28 @@
 //! tables beside it stay usable.
 
 pub mod call_target;
+pub mod call_target_arm64;
 mod epilogue;
 pub mod exports;
 pub mod flow;
 pub mod images;
 pub mod imports;
+pub mod instruction_arm64;
 pub mod pe;
 pub mod registers;
 pub mod runtime_functions;
+pub mod runtime_functions_arm64;
+pub mod unwind_arm64;
+pub mod unwind_codes_arm64;
 pub mod unwind_info;
 pub mod unwind_x64;
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod real_dumps;
+#[cfg(test)]
+mod unwind_arm64_tests;
 #[cfg(test)]
 mod unwind_tests;
 

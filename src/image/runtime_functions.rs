@@ -2,7 +2,8 @@
 //! of a function to the function.
 
 use super::ImageError;
-use super::pe::{DirectoryKind, Image};
+use super::pe::{DirectoryKind, Image, Machine};
+use super::runtime_functions_arm64;
 use super::unwind_info::UnwindInfo;
 use crate::dump::memory::AddressSpace;
 
@@ -111,6 +112,22 @@ pub fn primary_function(
         }
     }
     Err(chain_too_long(image, entry))
+}
+
+/// RVA at which the function that `rva` belongs to begins, by the table of the image's machine, x64 or ARM64: as
+/// [`primary_function`] and [`runtime_functions_arm64::function_start`].
+///
+/// # Errors
+/// When the table or an unwind record is not in the dump or damaged.
+pub fn function_start(
+    space: &AddressSpace<'_>,
+    image: &Image,
+    rva: u32,
+) -> Result<Option<u32>, ImageError> {
+    match image.machine {
+        Machine::Arm64 => runtime_functions_arm64::function_start(space, image, rva),
+        _ => primary_function(space, image, rva),
+    }
 }
 
 pub(crate) fn chain_too_long(image: &Image, entry: RuntimeFunction) -> ImageError {

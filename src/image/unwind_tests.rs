@@ -235,7 +235,7 @@ impl Machine {
         self.moment();
         match action {
             Action::Push(register) => {
-                let number = *register as u8;
+                let number = register.slot() as u8;
                 if number >= 8 {
                     self.emit(&[0x41]);
                 }
@@ -266,7 +266,7 @@ impl Machine {
                 self.code_at_end(3, 0, &[]);
             }
             Action::Save(register, offset) => {
-                let number = *register as u8;
+                let number = register.slot() as u8;
                 self.emit(&[0x48 | (number >> 3) << 2, 0x89, 0x84 | (number & 7) << 3, 0x24]);
                 self.emit(&offset.to_le_bytes());
                 let value = self.values[usize::from(number)];
@@ -282,7 +282,7 @@ impl Machine {
 
     fn body(&mut self, saved: &[Register]) {
         for register in saved.iter().filter(|r| self.frame.is_none() || **r != Register::Rbp) {
-            self.values[*register as usize] = 0xDEAD;
+            self.values[register.slot()] = 0xDEAD;
         }
         self.values[0] = 0xDEAD;
         // With a frame register the body may move the stack pointer (alloca).
@@ -301,7 +301,7 @@ impl Machine {
             None => self.values[4],
         };
         for (register, offset) in saves {
-            self.values[*register as usize] = *self.word(base + u64::from(*offset));
+            self.values[register.slot()] = *self.word(base + u64::from(*offset));
         }
         self.moment();
         match self.frame {
@@ -318,7 +318,7 @@ impl Machine {
         self.values[4] = base + u64::from(allocated);
         for register in self.pushed.clone().into_iter().rev() {
             self.moment();
-            let number = register as u8;
+            let number = register.slot() as u8;
             if number >= 8 {
                 self.emit(&[0x41]);
             }
@@ -396,7 +396,7 @@ proptest! {
             for register in Register::ALL {
                 let expected = match register {
                     Register::Rsp => Some(entry[4] + 8),
-                    _ if register.is_nonvolatile(PointerWidth::Eight) => Some(entry[register as usize]),
+                    _ if register.is_nonvolatile(PointerWidth::Eight) => Some(entry[register.slot()]),
                     _ => None,
                 };
                 prop_assert_eq!(found.registers.get(register), expected, "{:?} at {:#x}", register, offset);

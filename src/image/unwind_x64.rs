@@ -32,13 +32,15 @@ pub struct Step {
     pub trust: StepTrust,
     /// RVA of the start of the function that was left, of its primary entry; `None` for a leaf.
     pub function: Option<u32>,
+    /// Address of the slot that the return address was read from, when it was on the stack.
+    pub return_slot: Option<u64>,
 }
 
 /// Why there is no caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnwindError {
     /// The image is for another machine.
-    #[error("expected an x64 image, found {0:?}")]
+    #[error("the image is for another machine: {0:?}")]
     Machine(Machine),
     /// The instruction pointer is not in the image.
     #[error("{ip:#x} is outside the image")]
@@ -137,7 +139,8 @@ pub fn step(
         None => return Err(UnwindError::NoUnwindData { ip }),
     };
     let (registers, ip_kind) = execute(space, registers, &plan.undo)?;
-    Ok(Step { registers, ip_kind, trust: plan.trust, function: plan.function })
+    let return_slot = return_slot(&registers, ip_kind);
+    Ok(Step { registers, ip_kind, trust: plan.trust, function: plan.function, return_slot })
 }
 
 /// The caller of a function that has not touched the stack: a leaf, or an address that a call went to
@@ -147,7 +150,16 @@ pub fn step(
 /// When the stack cannot be read.
 pub fn step_leaf(space: &AddressSpace<'_>, registers: &RegisterFile) -> Result<Step, UnwindError> {
     let (registers, ip_kind) = execute(space, registers, &[])?;
-    Ok(Step { registers, ip_kind, trust: StepTrust::Leaf, function: None })
+    let return_slot = return_slot(&registers, ip_kind);
+    Ok(Step { registers, ip_kind, trust: StepTrust::Leaf, function: None, return_slot })
+}
+
+/// Below a machine frame the address is exact and no call put it there.
+fn return_slot(caller: &RegisterFile, ip_kind: IpKind) -> Option<u64> {
+    match ip_kind {
+        IpKind::ReturnAddress => caller.sp()?.checked_sub(8),
+        IpKind::Exact => None,
+    }
 }
 
 /// Collects what must be undone, from the part at `entry` to its primary record.

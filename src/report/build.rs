@@ -1,6 +1,7 @@
 //! From the results of the analysis to the report model.
 
 use super::dump_info::{self, version_text};
+use super::history;
 use super::model::{
     CauseInfo, Collected, Contribution, CrashInfo, DebugRecordInfo, DecodedInfo, ExceptionInfo,
     FieldsInfo, FileInfo, FindingInfo, FrameInfo, HandleInfo, MissingInfo, Outcome, Report,
@@ -128,7 +129,7 @@ pub(super) fn exception_info(record: &ExceptionRecord) -> ExceptionInfo {
     }
 }
 
-fn frame_info(dump: &Dump<'_>, frame: &Frame) -> FrameInfo {
+pub(super) fn frame_info(dump: &Dump<'_>, frame: &Frame) -> FrameInfo {
     let module = module_of(dump, frame);
     let ip = frame.registers.ip();
     let function = frame.function.as_ref();
@@ -236,6 +237,9 @@ fn handle(dump: &Dump<'_>, lock: &LockAnalysis, failed: &LockFailure) -> Option<
         granted_access: None,
         note: None,
         history: Vec::new(),
+        history_order: None,
+        history_total: None,
+        operations: Vec::new(),
     };
     let Some((value, state)) = lock.handle else {
         return matches!(
@@ -261,7 +265,10 @@ fn handle(dump: &Dump<'_>, lock: &LockAnalysis, failed: &LockFailure) -> Option<
         name: slot.and_then(|handle| handle.object_name.as_deref()).map(str::to_owned),
         granted_access: slot.map(|handle| hex(handle.granted_access.into())),
         note: writers.map(|_| "may be the dump writer's own file".into()),
-        ..empty
+        history: lock.history.as_ref().map_or_else(Vec::new, history::lines),
+        history_order: lock.history.as_ref().and_then(history::order),
+        history_total: lock.history.as_ref().and_then(history::total),
+        operations: lock.history.as_ref().map_or_else(Vec::new, |of| history::operations(dump, of)),
     })
 }
 

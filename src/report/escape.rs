@@ -3,6 +3,8 @@
 //! Text of a dump is sanitised when it is read. The renderers do not rely on that: all that they write
 //! passes through here once more, at the place where it is laid out.
 
+pub mod markdown;
+
 /// Longest name (module, function, thread, object) that the text report shows, in characters.
 pub const MAX_NAME: usize = 72;
 

@@ -273,7 +273,19 @@ fn handle() -> HandleInfo {
         name: None,
         granted_access: None,
         note: None,
-        history: vec![text("CLOSE by thread 0x1b0 at agent.exe+0x2f10")],
+        history: vec![text("CLOSE: CloseHandle called from agent.exe+0x2f10 by thread 0x1b0")],
+        history_order: some("unknown"),
+        history_total: Some(40),
+        operations: vec![OperationInfo {
+            operation: text("close"),
+            purpose: text("other-code"),
+            thread_id: text("0x1b0"),
+            process_id: 4711,
+            place: some("agent.exe+0x2f10"),
+            function: some("CloseHandle"),
+            failing: false,
+            frames: Vec::new(),
+        }],
     }
 }
 

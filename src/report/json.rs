@@ -17,6 +17,14 @@ use super::model::Line;
 /// # Errors
 /// When `serde_json` refuses the value; no value of the model is known to make it do so.
 pub fn render(line: &Line, pretty: bool) -> Result<String, serde_json::Error> {
+    render_value(line, pretty)
+}
+
+/// Any value of a report's model, as [`render`] writes lines.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_value<T: Serialize>(line: &T, pretty: bool) -> Result<String, serde_json::Error> {
     let mut bytes = if pretty {
         write_with(line, PrettyFormatter::new())?
     } else {
@@ -66,7 +74,10 @@ impl Transform for NeverNull {
     }
 }
 
-fn write_with<F: Formatter>(line: &Line, formatter: F) -> Result<Vec<u8>, serde_json::Error> {
+fn write_with<T: Serialize, F: Formatter>(
+    line: &T,
+    formatter: F,
+) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = Vec::new();
     line.serialize(&mut Serializer::with_formatter(&mut bytes, Ascii(formatter)))?;
     Ok(bytes)

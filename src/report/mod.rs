@@ -5,7 +5,10 @@ pub mod dump_info;
 pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod handles;
+mod history;
 pub mod json;
+pub mod markdown;
 pub mod model;
 pub mod names;
 pub mod passed_over;
@@ -15,3 +18,4 @@ pub mod scan_table;
 pub mod signature;
 pub mod text;
 pub mod time;
+mod wording;

@@ -152,9 +152,10 @@ pub struct DumpInfo {
     /// The Windows version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub os: Option<OsInfo>,
-    /// The processor architecture: `x86`, `x64`, `arm64`.
+    /// The processor architecture of the side of the process that was analysed: `x86`, `x64`, `arm64`.
     pub cpu: String,
-    /// Whether it is a 32-bit process on 64-bit Windows, as far as the dump shows.
+    /// Whether it is a 32-bit process on 64-bit Windows, as far as the dump shows; with `cpu` `x86` its 32-bit side was
+    /// analysed, else only the 64-bit side.
     pub wow64: bool,
     /// The process.
     pub process: ProcessInfo,
@@ -371,8 +372,40 @@ pub struct HandleInfo {
     /// A remark on the state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Recorded operations on the value.
+    /// Recorded operations on the value, one line each; see `history_order`.
     pub history: Vec<String>,
+    /// `oldest-first`, or `unknown`: then the operations are as the stream has them, which says nothing of their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_order: Option<String>,
+    /// Number of recorded operations on the value, where `history` has not all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_total: Option<usize>,
+    /// The operations behind `history`, in the same order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub operations: Vec<OperationInfo>,
+}
+
+/// A recorded operation on a handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OperationInfo {
+    /// `open`, `close`, `bad-reference`, `other`.
+    pub operation: String,
+    /// What it was for: `section-event`, `section-deleted`, `other-code`, `within-ntdll`, `unknown`.
+    pub purpose: String,
+    /// Id of the thread that did it.
+    pub thread_id: String,
+    /// Id of that thread's process.
+    pub process_id: u32,
+    /// The code behind the system's modules that did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The system function that this code called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// It is the very call that failed.
+    pub failing: bool,
+    /// The recorded stack, innermost frame first.
+    pub frames: Vec<FrameInfo>,
 }
 
 /// Why it happened.

@@ -2,6 +2,7 @@
 
 use crate::crash::Crash;
 use crate::crash::frame::Frame;
+use crate::crash::heap_lock;
 use crate::dump::{Dump, Module};
 
 /// The section in a signature when it is neither in a module nor on a stack. Its offset in the object follows where the
@@ -23,7 +24,7 @@ pub fn place(dump: &Dump<'_>, address: u64) -> String {
 /// from run to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SectionName {
-    /// `agent.exe+0xf0c0`, `heap block 0x1234+0x38`, `stack of thread 0x44`.
+    /// `agent.exe+0xf0c0`, `heap block 0x1234+0x38`, `lock of the heap at 0x1000`, `stack of thread 0x44`.
     pub full: String,
     /// `agent.exe+0xf0c0`, `stack`, `private memory+0x38`, `private memory`.
     pub stable: String,
@@ -38,6 +39,10 @@ pub fn section_name(dump: &Dump<'_>, crash: &Crash, address: u64) -> SectionName
     }
     if address < 0x1_0000 {
         return same(format!("NULL+{address:#x}"));
+    }
+    if let Some(heap) = heap_lock::heap_of(dump, address) {
+        let full = format!("lock of the heap at {heap:#x}");
+        return SectionName { full, stable: PRIVATE.into() };
     }
     let unloaded = dump.unloaded_at(address).next();
     if let Some(module) = unloaded.filter(|_| dump.memory.u8(address).is_none()) {

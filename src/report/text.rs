@@ -4,15 +4,19 @@
 
 mod advice;
 mod causes;
+mod explain;
+mod handles;
+mod history;
 mod page;
 mod section;
 mod stack;
 mod summary;
-mod wording;
+
+pub use self::explain::{explanations, index};
 
 pub(super) use self::page::Page;
-use super::escape;
 use super::model::{ErrorLine, Line, Outcome, Report};
+use super::{escape, wording};
 
 /// Width of the text in columns, when nothing says another.
 pub const DEFAULT_WIDTH: u16 = 100;
@@ -70,12 +74,15 @@ pub fn render_report(report: &Report, layout: Layout) -> String {
         causes::why(&mut page, report);
         section::section(&mut page, report);
         section::handle(&mut page, report);
+        history::write(&mut page, report);
         causes::ranking(&mut page, report);
         stack::write(&mut page, report);
     }
     advice::write(&mut page, report);
     page.finish()
 }
+
+pub use handles::render as render_handles;
 
 #[cfg(test)]
 mod tests;

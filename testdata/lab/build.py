@@ -30,7 +30,8 @@ DUMPS = HERE.parent / "dumps"
 LABELS = HERE.parent / "labels.toml"
 WORK = Path(os.environ.get("LAB_WORK", "/tmp/lab"))
 CHROOT = Path("/opt/i386")
-PREFIX = {"x64": WORK / "prefix64", "x86": CHROOT / "root/p32"}
+X86_PREFIX = os.environ.get("LAB_X86_PREFIX", "p32")  # in /root of the 32-bit system
+PREFIX = {"x64": WORK / "prefix64", "x86": CHROOT / "root" / X86_PREFIX}
 TARGET = {"x64": "x86_64-w64-mingw32-", "x86": "i686-w64-mingw32-"}
 KINDS = ("full", "wer", "normal")
 
@@ -41,6 +42,10 @@ LOCK_FLAGS = ["-O2", "-fno-reorder-blocks-and-partition", "-nostartfiles", "-nod
 FORWARDED = [("InitializeCriticalSection", 4), ("EnterCriticalSection", 4), ("TryEnterCriticalSection", 4), ("LeaveCriticalSection", 4), ("DeleteCriticalSection", 4)]
 KERNEL_OWN = [("InitializeCriticalSectionEx", 12, "LabInitializeEx"), ("InitializeCriticalSectionAndSpinCount", 8, "LabInitializeAndSpinCount"),
               ("CloseHandle", 4, "LabCloseHandle")]
+# The traced sets have handle tracing, and frame pointers, as Windows' own DLLs: the kernel walks by them on x86.
+FRAME_POINTERS = ["-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fno-optimize-sibling-calls"]
+TRACE_FLAGS = ["-DTRACE", *FRAME_POINTERS]
+KERNEL_TRACED = [("CreateEventA", 16, "LabCreateEventA"), ("CreateFileA", 28, "LabCreateFileA")]
 LOCK_EXPORTS = [("RtlInitializeCriticalSection", 4), ("RtlInitializeCriticalSectionEx", 12), ("RtlInitializeCriticalSectionAndSpinCount", 8),
                 ("RtlEnterCriticalSection", 4), ("RtlTryEnterCriticalSection", 4), ("RtlLeaveCriticalSection", 4), ("RtlDeleteCriticalSection", 4),
                 ("RtlRaiseStatus", 4), ("RtlpUnWaitCriticalSection", 4), ("RtlpNotOwnerCriticalSection", 4), ("NtSetEvent", 8),
@@ -65,7 +70,7 @@ def decorated(arch, name, size):
 # ---- the DLLs --------------------------------------------------------------------------------------------------------
 
 
-def build_lock_dll(arch, algorithm, out):
+def build_lock_dll(arch, algorithm, out, more):
     wait = "RtlpWaitForCriticalSection" if algorithm == "old" else "RtlpWaitOnCriticalSection"
     lines = ["LIBRARY cslab.dll", "EXPORTS"]
     lines += ["    %s = %s" % (name, decorated(arch, name, size)) for name, size in LOCK_EXPORTS + [(wait, 4)]]
@@ -76,7 +81,7 @@ def build_lock_dll(arch, algorithm, out):
     definition.write_text("\n".join(lines) + "\n")
     source = HERE / "lockdll"
     entry = "-Wl,-e,_DllMain@12" if arch == "x86" else "-Wl,-e,DllMain"
-    run([tool(arch, "gcc"), *LOCK_FLAGS, *FLAGS, "-o", out / "cslab.dll", source / "stubs.S", source / "lock_common.c", source / ("lock_%s.c" % algorithm),
+    run([tool(arch, "gcc"), *LOCK_FLAGS, *more, *FLAGS, "-o", out / "cslab.dll", source / "stubs.S", source / "lock_common.c", source / ("lock_%s.c" % algorithm),
          definition, entry, "-Wl,--kill-at", "-lkernel32", "-lntdll", "-lgcc"])
     import_library(arch, out, "cslab", [(n, s) for n, s in LOCK_EXPORTS])
 
@@ -87,29 +92,41 @@ def import_library(arch, out, name, functions):
     run([tool(arch, "dlltool"), "-k", "-d", definition, "-l", out / ("lib%s.a" % name)])
 
 
-def build_kernel_dll(arch, out):
+def build_kernel_dll(arch, out, more):
+    own = KERNEL_OWN + (KERNEL_TRACED if more else [])
     lines = ["LIBRARY cslabk32.dll", "EXPORTS"]
     lines += ["    %s = cslab.Rtl%s" % (name, name) for name, _ in FORWARDED] + ["    HeapFree = cslab.RtlFreeHeap"]
-    lines += ["    %s = %s" % (name, decorated(arch, function, size)) for name, size, function in KERNEL_OWN]
+    lines += ["    %s = %s" % (name, decorated(arch, function, size)) for name, size, function in own]
     definition = out / "cslabk32.def"
     definition.write_text("\n".join(lines) + "\n")
     entry = "-Wl,-e,_DllMain@12" if arch == "x86" else "-Wl,-e,DllMain"
-    run([tool(arch, "gcc"), *LOCK_FLAGS, *FLAGS, "-o", out / "cslabk32.dll", HERE / "kernel/kernel.c", definition, entry, "-Wl,--kill-at",
+    run([tool(arch, "gcc"), *LOCK_FLAGS, *more, *FLAGS, "-o", out / "cslabk32.dll", HERE / "kernel/kernel.c", definition, entry, "-Wl,--kill-at",
          "-L%s" % out, "-lcslab", "-lkernel32", "-lgcc"])
-    import_library(arch, out, "cslabk32", FORWARDED + [(n, s) for n, s, _ in KERNEL_OWN] + [("HeapFree", 12)])
+    import_library(arch, out, "cslabk32", FORWARDED + [(n, s) for n, s, _ in own] + [("HeapFree", 12)])
 
 
 def build_reporter(arch, out):
     run([tool(arch, "gcc"), "-O2", "-shared", *FLAGS, "-o", out / "reporter.dll", HERE / "reporter/reporter.c", "-lntdll", "-Wl,--out-implib,%s" % (out / "libreporter.a")])
 
 
+def build_verifier(arch, out):
+    """The look-alikes of Application Verifier's modules."""
+    source = HERE / "verifier"
+    flags = ["-O2", "-fno-omit-frame-pointer"] if arch == "x86" else ["-O2"]
+    for name, libraries in (("vrfcore", []), ("verifier", []), ("vfbasics", ["-lvrfcore", "-lverifier", "-lcslab"])):
+        run([tool(arch, "gcc"), *flags, "-shared", *FLAGS, "-o", out / (name + ".dll"), source / (name + ".c"), "-L%s" % out, *libraries,
+             "-Wl,--out-implib,%s" % (out / ("lib%s.a" % name))])
+
+
 def build_set(name):
     arch, algorithm = SETS[name]["arch"], SETS[name]["algorithm"]
     out = WORK / "build" / name
     out.mkdir(parents=True, exist_ok=True)
-    build_lock_dll(arch, algorithm, out)
-    build_kernel_dll(arch, out)
+    more = TRACE_FLAGS if SETS[name].get("trace") else []
+    build_lock_dll(arch, algorithm, out, more)
+    build_kernel_dll(arch, out, more)
     build_reporter(arch, out)
+    build_verifier(arch, out)
 
 
 # ---- the programs ----------------------------------------------------------------------------------------------------
@@ -131,10 +148,12 @@ def build_program(name, set_name):
     source = next((HERE / "programs").glob(program.get("source", name) + ".c*"))
     extra = program.get("defines", []) + (["-DLAB_OLD"] if SETS[set_name]["algorithm"] == "old" else [])
     extra += [HERE / "programs" / program["extra"]] if "extra" in program else []
+    extra += FRAME_POINTERS if SETS[set_name].get("trace") else []
     run(compiler_line(program, arch, out, source, folder / (name + ".exe"), extra))
     if "plugin" in program:
         run(compiler_line(program, arch, out, HERE / "programs" / program["plugin"], folder / "plugin.dll", ["-shared"]))
-    for dll in ("cslab.dll", "cslabk32.dll", "reporter.dll"):
+    verifier = ("verifier.dll", "vrfcore.dll", "vfbasics.dll") if program.get("verifier") else ()
+    for dll in ("cslab.dll", "cslabk32.dll", "reporter.dll", *verifier):
         shutil.copy(out / dll, folder)
     return folder
 
@@ -146,6 +165,8 @@ def run_program(name, set_name, folder):
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(folder, place)
     environment = dict(os.environ, WINEDEBUG="-all", WINEDLLOVERRIDES="mscoree,mshtml=", LAB_COMPAT=hex(SETS[set_name]["os"].get("compat", 0)))
+    if PROGRAMS[name].get("strict"):
+        environment["LAB_STRICT"] = "1"
     # no pipes: the services Wine starts would keep them open
     quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     command = ["wine", name + ".exe"]
@@ -154,7 +175,7 @@ def run_program(name, set_name, folder):
         result = subprocess.run(command, cwd=place, env=environment, timeout=60, **quiet)
     else:
         where = "/" + str(place.relative_to(CHROOT))
-        shell = "cd '%s' && WINEPREFIX=/root/p32 exec wine %s.exe" % (where, name)
+        shell = "cd '%s' && WINEPREFIX=/root/%s exec wine %s.exe" % (where, X86_PREFIX, name)
         result = subprocess.run(["chroot", CHROOT, "/bin/sh", "-c", shell], env=environment, timeout=60, **quiet)
     snapshot = place / "snapshot.bin"
     if not snapshot.exists():
@@ -174,7 +195,7 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
     expected = dict(program, **program.get("in_set", {}).get(set_name, {}))
     x64 = one["arch"] == "x64"
     naming = "none"
-    if kind == "full":
+    if kind in ("full", "code"):
         naming = "ntdll-exports" if x64 else "caller-imports"
     elif keep_imports:
         naming = "caller-imports"
@@ -185,7 +206,10 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
                  os="%d.%d.%d" % (one["os"]["major"], one["os"]["minor"], one["os"]["build"]), kind=kind, handles=handles)
     if expected.get("operation"):
         entry["operation"] = expected["operation"]
-    entry.update(code="0x%08X" % snap.code, mechanism=expected["mechanism"], cause=expected["cause"])
+    entry.update(code="0x%08X" % snap.code)
+    if expected.get("inner"):
+        entry["inner_code"] = "0x%08X" % expected["inner"]
+    entry.update(mechanism=expected["mechanism"], cause=expected["cause"])
     if snap.section:
         entry["section"] = "0x%x" % snap.section
     entry["handle"] = "0x%x" % snap.handle if snap.handle and not expected.get("handle_unknown") else "unknown"
@@ -194,11 +218,27 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
         entry["truth"] = "dumps/truth/%s-%s.json" % (name, set_name)
     entry["main_returns_to"] = "0x%x" % snap.main_returns_to
     entry["main_return_slot"] = "0x%x" % dumpwriter.find_on_stacks(snap, snap.main_returns_to)
+    if snap.trace and closer(snap):
+        entry["closer"] = closer(snap)
     if expected.get("twin"):
         entry["twin"] = expected["twin"]
     if expected.get("note"):
         entry["note"] = expected["note"]
     return entry
+
+
+def closer(snap):
+    """The program's or plugin's code that closed the handle last, by the trace as it was recorded, oldest first."""
+    for entry in reversed(snap.trace):
+        handle, _, _, operation, _, depth = struct.unpack_from("<QIIIII", entry)
+        if handle != snap.handle or operation != 2:
+            continue
+        for address in struct.unpack_from("<%dQ" % depth, entry, 0x20):
+            for module in snap.modules:
+                image = dumpwriter.Image(snap.memory, module["base"])
+                if image.base <= address < image.base + image.size and "\\contoso\\" in module["path"].lower():
+                    return "%s+0x%x" % (module["path"].rsplit("\\", 1)[1], address - image.base)
+    return None
 
 
 def write_truth(name, set_name, snap):
@@ -217,7 +257,11 @@ def variants(name, set_name):
     turn = sum(map(ord, name + set_name))
     full = dict(handles=turn % 5 != 0 or PROGRAMS[name].get("always_handles", False), wide=turn % 2 == 0, event_info=turn % 4 == 0)
     wer = dict(handles=turn % 4 != 3, wide=turn % 2 == 1, event_info=False, keep_imports=turn % 3 == 1)
-    return {"full": full, "wer": wer, "normal": dict(handles=False)}
+    if SETS[set_name].get("trace"):
+        full.update(handles=True, newest_first=turn % 2 == 0)
+        wer.update(handles=True, newest_first=turn % 2 == 1)
+    both = {"full": full, "code": full, "wer": wer, "normal": dict(handles=False)}
+    return {kind: both[kind] for kind in PROGRAMS[name].get("kinds", KINDS)}
 
 
 def run_with_patience(name, set_name, folder):
@@ -246,6 +290,8 @@ def make(name, set_name, again):
     dumpwriter.disguise(snap, system)
     labels = []
     for kind, how in variants(name, set_name).items():
+        if kind == "full" and set_name not in PROGRAMS[name].get("full_in", SETS):
+            continue
         dump = dumpwriter.write_dump(snap, system, kind, **how)
         entry = label(name, set_name, kind, how["handles"], how.get("keep_imports", False), snap, check.Dump(dump))
         check.check(dump, entry, PROGRAMS[name])
@@ -284,7 +330,7 @@ def save_labels(new):
 
 
 def merge_labels(new):
-    keep = {e["file"]: e for e in load_labels() if e["program"] in PROGRAMS}
+    keep = {e["file"]: e for e in load_labels() if e["program"] in PROGRAMS or e["arch"] == "arm64"}  # those are arm64/build_arm64.py's
     keep.update({e["file"]: e for e in new})
     text = "# Generated by lab/build.py. One entry per dump; the fields are explained in lab/README.md.\n"
     for file in sorted(keep):
@@ -298,7 +344,7 @@ def prepare_prefix(arch):
     if arch == "x64":
         run(["wineboot", "-i"], env=dict(os.environ, WINEPREFIX=str(PREFIX["x64"]), WINEDEBUG="-all", WINEARCH="win64"))
     else:
-        run(["chroot", CHROOT, "/bin/sh", "-c", "WINEPREFIX=/root/p32 WINEDEBUG=-all wineboot -i"])
+        run(["chroot", CHROOT, "/bin/sh", "-c", "WINEPREFIX=/root/%s WINEDEBUG=-all wineboot -i" % X86_PREFIX])
 
 
 def main():

@@ -94,8 +94,35 @@ class Dump:
         length = struct.unpack_from("<I", self.data, rva)[0]
         return self.data[rva + 4:rva + 4 + length].decode("utf-16-le")
 
+    wow64 = False
+
+    @property
+    def x64(self):
+        """The side that is checked."""
+        return self.arch == 9 and not self.wow64
+
+    def stack_pointer(self, thread, address, context):
+        """Of the exception; under WoW64 (see wow64.py) from the x64 context, the CPU area or the dispatcher's copy."""
+        if not self.wow64:
+            return struct.unpack_from("<Q" if self.x64 else "<I", context, 0x98 if self.x64 else 0xC4)[0]
+        if struct.unpack_from("<H", context, 0x38)[0] == 0x23:
+            assert struct.unpack_from("<Q", context, 0xF8)[0] == address, "rip"
+            return struct.unpack_from("<Q", context, 0x98)[0]
+        rva, _ = self.streams[3]
+        threads = [struct.unpack_from("<I12xQ", self.data, rva + 4 + 48 * i) for i in range(struct.unpack_from("<I", self.data, rva)[0])]
+        teb = dict(threads)[thread]
+        assert struct.unpack("<I", self.read(teb + 0x2018, 4))[0] == teb + 0x2000, "no 32-bit TEB"
+        area = struct.unpack("<Q", self.read(teb + 0x1488, 8))[0] + 4
+        high, low = struct.unpack("<II", self.read(teb + 0x2004, 8))
+        places = [area] + [at for at in range(low & -16, high, 4) if (self.read(at + 0xB8, 4) or b"") == struct.pack("<I", address)]
+        for at in places:
+            flags, eip, esp = (struct.unpack("<I", self.read(at + o, 4) or bytes(4))[0] for o in (0, 0xB8, 0xC4))
+            if flags == 0x1002F and eip == address:
+                return esp
+        raise AssertionError("no 32-bit context")
+
     def section(self, address):
-        x64 = self.arch == 9
+        x64 = self.x64
         data = self.read(address, 0x28 if x64 else 0x18)
         if data is None:
             return None
@@ -105,6 +132,7 @@ class Dump:
 
 def check(data, label, program):
     dump = Dump(data)
+    dump.wow64 = label.get("wow64", False)
     thread, code, address, context = dump.exception()
     assert "0x%08X" % code == label["code"], "code 0x%08X" % code
     if "code" in program:
@@ -113,7 +141,8 @@ def check(data, label, program):
     assert "0x%x" % thread == label["thread"]
     assert any(t[0] == thread for t in dump.threads())
     check_names(dump, label)
-    check_stack(dump, label, thread, context, expected(label, program).get("other_thread"))
+    sp = dump.stack_pointer(thread, address, context)
+    check_stack(dump, label, sp, expected(label, program).get("other_thread"))
     if "unloaded" in program and label["kind"] == "full":
         assert program["unloaded"] in dump.unloaded(), dump.unloaded()
     if "section" in label:
@@ -124,7 +153,9 @@ def check(data, label, program):
 def check_names(dump, label):
     names = [m[2].lower() for m in dump.modules()]
     assert "c:\\windows\\system32\\ntdll.dll" in names, names
-    assert "c:\\windows\\system32\\kernel32.dll" in names, names
+    folder = "syswow64" if dump.wow64 else "system32"
+    assert "c:\\windows\\%s\\ntdll.dll" % folder in names, names
+    assert "c:\\windows\\%s\\kernel32.dll" % folder in names, names
     for word in (b"wine", b"cslab"):
         for text in (word, b"".join(bytes((c, 0)) for c in word)):
             at = dump.data.lower().find(text)
@@ -135,11 +166,9 @@ def expected(label, program):
     return dict(program, **program.get("in_set", {}).get(label["set"], {}))
 
 
-def check_stack(dump, label, thread, context, other_thread):
-    x64 = dump.arch == 9
-    sp = struct.unpack_from("<Q" if x64 else "<I", context, 0x98 if x64 else 0xC4)[0]
+def check_stack(dump, label, sp, other_thread):
     assert dump.read(sp, 64), "no stack at the exception"
-    pack = struct.pack("<Q" if x64 else "<I", int(label["main_returns_to"], 16))
+    pack = struct.pack("<Q" if dump.x64 else "<I", int(label["main_returns_to"], 16))
     holder = next(m for m in dump.memory if m[0] <= sp < m[0] + m[1])
     assert other_thread or pack in dump.data[holder[2] + sp - holder[0]:holder[2] + holder[1]], "main's return address is not on the stack"
 

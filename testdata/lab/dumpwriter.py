@@ -88,6 +88,7 @@ class Snapshot:
         self.memory.regions.sort(key=lambda r: r[0])
 
     complete = False
+    trace = None
 
     def _chunk(self, tag, address, data):
         a = self.arch
@@ -130,6 +131,9 @@ class Snapshot:
         elif tag == "TRUE":
             names = ("rip", "rsp", "rbx", "rbp", "rsi", "rdi", "r12", "r13", "r14", "r15")
             self.truth.append(dict(zip(names, struct.unpack("<10Q", data))))
+        elif tag == "TRAC":
+            entries = [data[at:at + 288] for at in range(0, len(data), 288)]
+            self.trace = [entries[i % len(entries)] for i in range(max(0, address - len(entries)), address)]  # oldest first
         elif tag == "END ":
             self.complete = True
 
@@ -212,7 +216,7 @@ def windows_path(path):
     name = path.replace("\\??\\", "")
     name = rename(name.encode()).decode()
     name = re.sub(r"(?i)^c:\\windows\\system32\\", r"C:\\Windows\\System32\\", name)
-    if re.search(r"(?i)\\(ntdll|ntbas|KERNEL32|kernbs32)\.dll$", name):
+    if re.search(r"(?i)\\(ntdll|ntbas|KERNEL32|kernbs32|verifier|vrfcore|vfbasics)\.dll$", name):
         name = "C:\\Windows\\System32\\" + name.rsplit("\\", 1)[1]
     return name
 
@@ -410,7 +414,7 @@ def is_reporter(module):
 
 
 def is_own(module):
-    return module["path"].lower().endswith(("\\ntdll.dll", "\\kernel32.dll")) or "\\contoso\\" in module["path"].lower()
+    return module["path"].lower().endswith(("\\ntdll.dll", "\\kernel32.dll", "\\verifier.dll", "\\vrfcore.dll", "\\vfbasics.dll")) or "\\contoso\\" in module["path"].lower()
 
 
 def full_ranges(snap):
@@ -477,6 +481,16 @@ def wer_ranges(snap, keep_imports):
     for module, name, low, high in data_sections(snap):
         if name == ".idata" and not keep_imports:
             ranges.remove(low, (high + PAGE - 1) & -PAGE)
+    return ranges
+
+
+def code_ranges(snap):
+    """As wer_ranges, and the program's, its DLLs' and ntdll's images whole: MiniDumpWithCodeSegs."""
+    ranges = wer_ranges(snap, True)
+    for module in snap.modules:
+        image = Image(snap.memory, module["base"])
+        if is_own(module) and not is_reporter(module):
+            ranges.add(image.base, image.base + image.size)
     return ranges
 
 
@@ -569,6 +583,12 @@ def handle_stream(writer, snap, wide, event_info):
     return struct.pack("<IIII", 16, size, len(snap.handles), 0) + out
 
 
+def handle_operations(snap, newest_first):
+    """MINIDUMP_HANDLE_OPERATION_LIST. Which end real dumps begin with is not known: both occur here."""
+    entries = snap.trace[::-1] if newest_first else snap.trace
+    return struct.pack("<IIII", 16, 288, len(entries), 0) + b"".join(entries)
+
+
 def windows_object(name):
     return rename(name.encode()).decode()
 
@@ -629,11 +649,11 @@ def unloaded_list(writer, snap):
     return out
 
 
-FLAGS = {"full": 0x1826, "wer": 0x1045, "normal": 0x1000}
+FLAGS = {"full": 0x1826, "code": 0x3045, "wer": 0x1045, "normal": 0x1000}
 
 
-def write_dump(snap, os, kind, handles, wide=False, event_info=False, keep_imports=False, when=1700000000):
-    ranges = {"full": lambda: full_ranges(snap), "wer": lambda: wer_ranges(snap, keep_imports), "normal": lambda: normal_ranges(snap)}[kind]()
+def write_dump(snap, os, kind, handles, wide=False, event_info=False, keep_imports=False, newest_first=True, when=1700000000):
+    ranges = {"full": lambda: full_ranges(snap), "code": lambda: code_ranges(snap), "wer": lambda: wer_ranges(snap, keep_imports), "normal": lambda: normal_ranges(snap)}[kind]()
     regions = collect(snap, ranges)
     writer = Writer()
     writer.data += b"\0" * (32 + 12 * 16)
@@ -644,6 +664,8 @@ def write_dump(snap, os, kind, handles, wide=False, event_info=False, keep_impor
         writer.stream(12, handle_stream(writer, snap, wide, event_info))
     if kind == "full":
         extra_streams(writer, snap)
+    if handles and snap.trace is not None:
+        writer.stream(18, handle_operations(snap, newest_first))
     memory_stream(writer, snap, regions, kind == "full")
     count = len(writer.streams)
     flags = FLAGS[kind] & (0xFFFFFFFF if handles else ~4)

@@ -6,7 +6,15 @@ use super::tables;
 use std::fmt::Write as _;
 
 /// Dumps that are answered wrongly, none with a cause at 0.9 or more, and why. One that is right now must leave the list.
-const KNOWN: [(&str, &str); 6] = [
+const KNOWN: [(&str, &str); 8] = [
+    (
+        "a64-null-arm64-woa-wer",
+        "an ARM64 Leave reads the field that it counts down: in ntdll without names or code it is like any read near NULL",
+    ),
+    (
+        "fast-fail-x64-woa-events-normal",
+        "a fast fail in ntdll without any name: every list of ntdll ends so",
+    ),
     (
         "h-null-delete-x64-new-normal",
         "a Delete of NULL only reads: in ntdll without names it is like any read near NULL",

@@ -112,5 +112,8 @@ fn misses_without(label: &Label, report: &Report) -> Vec<String> {
 
 /// Whether the exception is one of the handle's.
 pub fn is_handle_code(label: &Label) -> bool {
-    matches!(label.text("code"), "0xC0000008" | "0xC0000024" | "0xC0000022")
+    // A verifier stop that reports such an exception is one of the handle's too.
+    let reported = label.text("inner_code");
+    let code = if reported.is_empty() { label.text("code") } else { reported };
+    matches!(code, "0xC0000008" | "0xC0000024" | "0xC0000022")
 }

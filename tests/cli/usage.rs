@@ -6,7 +6,7 @@ use super::{ran, stderr, stdout};
 fn help_names_every_command_and_the_exit_codes() {
     let output = ran(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
-    for part in ["analyze", "schema", "completions", "man", "Exit codes:"] {
+    for part in ["analyze", "explain", "handles", "schema", "completions", "man", "Exit codes:"] {
         assert!(stdout(&output).contains(part), "{part}");
     }
     assert_eq!(stderr(&output), "");
@@ -28,6 +28,8 @@ fn bad_usage_is_2_with_nothing_on_standard_output() {
         &["analyze", "--format", "xml", "a.dmp"],
         &["analyze", "--color", "pink", "a.dmp"],
         &["analyze", "-", "-"],
+        &["explain", "no-such-id"],
+        &["explain", "copied", "--format", "json"],
         &["completions"],
         &["man", "nothing"],
     ] {

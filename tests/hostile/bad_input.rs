@@ -162,9 +162,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A zstd frame (RFC 8878) of `blocks` RLE blocks, each of 128 KiB from 4 bytes.
-fn zstd_bomb(blocks: usize) -> Vec<u8> {
-    // Magic; no single segment, window of 1 MiB; then blocks: last, type 1 (RLE), size.
+/// A zstd file of `start` and blocks of 128 KiB of one letter.
+fn zstd_bomb(start: &[u8], blocks: usize) -> Vec<u8> {
+    // Magic; no single segment, window of 1 MiB; then blocks: last, type 1 (RLE; 0: raw), size.
     let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x50];
+    bytes.extend(&((start.len() as u32) << 3).to_le_bytes()[..3]);
+    bytes.extend(start);
     for index in 0..blocks {
         let header: u32 = (128 << 10) << 3 | 1 << 1 | u32::from(index + 1 == blocks);
         bytes.extend(&header.to_le_bytes()[..3]);
@@ -175,16 +178,23 @@ fn zstd_bomb(blocks: usize) -> Vec<u8> {
 
 #[test]
 fn compressed_bombs_hit_the_cap() {
-    let zeros = vec![0_u8; 80 << 20];
+    let mut zeros = vec![0_u8; 80 << 20];
+    // What begins like no dump is refused before it grows.
+    refused_bytes(&gzip(&zeros), &["the gzip file does not hold a minidump"]);
+    refused_bytes(&zstd_bomb(b"zeros...", 700), &["the zstd file does not hold a minidump"]);
+    zeros[..8].copy_from_slice(b"MDMP\x93\xa7\0\0");
     refused_bytes(&gzip(&zeros), &["decompresses to more than 512 times its size"]);
-    refused_bytes(&zstd_bomb(700), &["decompresses to more than 512 times its size"]);
+    refused_bytes(
+        &zstd_bomb(b"MDMP\x93\xa7\0\0", 700),
+        &["decompresses to more than 512 times its size"],
+    );
 }
 
 #[test]
 fn compressed_files_of_something_else() {
     refused_bytes(&gzip(b"this is not a dump"), &["gzip", "not a minidump"]);
     refused_bytes(&gzip(&gzip(&lab("closed-x86-old-normal"))), &["another compressed file"]);
-    refused_bytes(&zstd_bomb(1), &["zstd", "not a minidump"]);
+    refused_bytes(&zstd_bomb(b"", 1), &["zstd", "not a minidump"]);
     let whole = gzip(&lab("closed-x86-old-normal"));
     partial(&whole[..whole.len() / 2], &["gzip", "damaged"]);
 }

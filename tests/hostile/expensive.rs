@@ -67,7 +67,10 @@ fn every_word_of_the_stack_calls_a_long_function() {
             u32::try_from(CODE).unwrap() + (u32::try_from(index).unwrap() % sites + 1) * 5
         };
         let file = crash(Cpu::X86, code, chained_stack(1 << 17, 512, behind));
-        assert!(analyse(&file).is_some());
+        let report = analyse(&file).unwrap();
+        // What was not looked at is said.
+        let bound = |text: &String| text.contains("decoding") && text.contains("its bound");
+        assert!(report.warnings.iter().any(bound), "{:?}", report.warnings);
     }));
 }
 
@@ -85,7 +88,26 @@ fn every_word_of_the_stack_calls_through_a_register() {
     }));
 }
 
-/// arm64, walked by the minidump crates: a stack of many megabytes in which every word may be a return address.
+/// ARM64: every word of the stack follows a call through a register, and nothing before it says where that was loaded.
+#[test]
+fn every_word_of_an_arm64_stack_calls_through_a_register() {
+    watched(Box::new(|next| {
+        next("register calls".into());
+        // blr x8, all along.
+        let code: Vec<u8> =
+            std::iter::repeat_n(0xD63F_0100_u32.to_le_bytes(), 1 << 16).flatten().collect();
+        let word = |index: u64| match index % 2 {
+            // Frame records, one behind the other.
+            0 => STACK + (index + 2) * 8,
+            _ => CODE + 0x1000 + index % 0x8000 * 4,
+        };
+        let stack: Vec<u8> = (0..1_u64 << 17).flat_map(|index| word(index).to_le_bytes()).collect();
+        let report = analyse(&crash(Cpu::Arm64, code, stack)).unwrap();
+        assert_eq!(report.crash.unwrap().frames.len(), 1024);
+    }));
+}
+
+/// A stack of many megabytes in which every word may be a return address.
 #[test]
 fn a_huge_stack_of_return_addresses() {
     watched(Box::new(|next| {

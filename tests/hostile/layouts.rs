@@ -76,13 +76,20 @@ fn in_memory(dump: &Dump<'_>) -> Vec<Range<usize>> {
 
 /// Addresses of the function table entry and the unwind record of the function at `ip`.
 pub fn tables(scene: Scene<'_, '_>, ip: u64) -> Vec<u64> {
-    use csdump::image::runtime_functions::lookup;
+    use csdump::image::{runtime_functions, runtime_functions_arm64};
     let found = || {
         let image = scene.images.image_at(ip)?;
-        let function = lookup(&scene.dump.memory, image, image.rva(ip.checked_sub(1)?)?).ok()??;
+        let (memory, rva) = (&scene.dump.memory, image.rva(ip.checked_sub(1)?)?);
+        let unwind_data = match image.machine {
+            csdump::image::pe::Machine::Arm64 => {
+                runtime_functions_arm64::lookup(memory, image, rva).ok()??.unwind_data
+            }
+            _ => runtime_functions::lookup(memory, image, rva).ok()??.unwind_data,
+        };
         let table = csdump::image::pe::DirectoryKind::Exception;
         let table = image.address(image.directory(table).ok()?.rva)?;
-        Some(vec![table, image.address(function.unwind_data)?])
+        // Packed unwind data of ARM64 is no address.
+        Some([Some(table), image.address(unwind_data)].into_iter().flatten().collect())
     };
     found().unwrap_or_default()
 }

@@ -3,16 +3,24 @@
 use super::{Random, analyse, lab, layouts, put, watched};
 
 /// Dumps small enough for thousands of runs, of every kind.
-const SMALL: [&str; 6] = [
+const SMALL: [&str; 7] = [
     "closed-x64-new-normal",
     "closed-x64-new-wer",
     "closed-x86-old-normal",
     "closed-x86-old-wer",
     "nested-x64-new-wer",
     "unloaded-dll-x86-new-wer",
+    "recycled-wow64-cpu-area-wer",
 ];
 /// Dumps with images: unwinding, exports, imports.
 const FULL: [&str; 2] = ["closed-x64-new-full", "recycled-x86-new-full"];
+/// The same for ARM64, packed and full unwind data; small ones are walked by frame records.
+const ARM64: [&str; 4] = [
+    "a64-registers-arm64-woa-events-full",
+    "a64-closed-member-arm64-woa-events-full",
+    "a64-enter-deleted-arm64-woa-wer",
+    "a64-memory-released-arm64-woa-normal",
+];
 
 /// A value as an attacker or bad luck would write it.
 fn value(random: &mut Random, file: &[u8]) -> u64 {
@@ -87,6 +95,11 @@ fn small_dumps_with_random_damage() {
 #[test]
 fn full_dumps_with_random_damage() {
     mutate(&FULL, 150);
+}
+
+#[test]
+fn arm64_dumps_with_random_damage() {
+    mutate(&ARM64, 150);
 }
 
 /// Cut off anywhere: what is left is analysed, or refused with an error.

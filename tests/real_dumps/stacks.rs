@@ -10,9 +10,10 @@ use csdump::crash::frame::{Frame, Trust};
 use csdump::crash::stack::{Scene, is_return_address};
 use csdump::crash::{self};
 use csdump::critsec::lock_count::LockCountEncoding;
-use csdump::dump::{Dump, DumpFile, Limits};
+use csdump::dump::{Dump, DumpFile, Limits, Thread};
 use csdump::image::flow::FlowCache;
 use csdump::image::images::Images;
+use csdump::image::registers::{Register, RegisterFile};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -44,6 +45,8 @@ const KNOWN: [(&str, &str); 1] = [("win7-code/closed-x86-normal.dmp", "frame 13 
 /// How well a frame is founded, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Founded {
+    /// An address where no code can be: below 64 KiB nothing is ever mapped.
+    Nowhere,
     /// Scanned, and the code is in the dump: no call ends there.
     Disproved,
     /// Scanned; the code is not in the dump.
@@ -102,6 +105,7 @@ fn theirs(scene: Scene<'_, '_>, (module, offset, trust): &Row) -> Place {
         module: module.clone(),
         offset,
         founded: match trust.as_str() {
+            _ if ip < 0x1_0000 => Founded::Nowhere,
             "scan" => scanned(scene, ip),
             "frame_pointer" => Founded::FramePointer,
             "context" => Founded::Proven,
@@ -165,6 +169,24 @@ fn places(scene: Scene<'_, '_>, frames: &[Frame]) -> Vec<Place> {
     own.map(|frame| ours(scene, frame)).collect()
 }
 
+/// The stack without the caller that lr gives, where minidump-stackwalk has skipped it: without symbols it takes no function
+/// for a leaf. With symbols it has that frame (`symbols`).
+fn without_lr(
+    scene: Scene<'_, '_>,
+    thread: &Thread,
+    ours: Vec<Place>,
+    theirs: &[Place],
+) -> Vec<Place> {
+    let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
+    let lr = registers.and_then(|registers| registers.get(Register::LR));
+    let module = lr.and_then(|lr| scene.dump.module_at(lr));
+    let at = lr.zip(module).map(|(lr, module)| (Some(module.file_name()), lr - module.base));
+    let by_lr = ours.get(1).map(Place::at);
+    let is_extra = by_lr.is_some() && by_lr == at && theirs.get(1).map(Place::at) != by_lr;
+    let kept = ours.into_iter().enumerate().filter(|(index, _)| !is_extra || *index != 1);
+    kept.map(|(_, place)| place).collect()
+}
+
 fn recorded_places(scene: Scene<'_, '_>, rows: &[Row]) -> Vec<Place> {
     rows.iter().map(|row| theirs(scene, row)).collect()
 }
@@ -205,9 +227,11 @@ fn stacks_of_all_threads_are_at_least_those_of_minidump_stackwalk() {
                 if Some(*id) == faulting {
                     continue;
                 }
+                let their = recorded_places(scene, rows);
                 let our = places(scene, &crash::thread_stack(scene, thread));
+                let our = without_lr(scene, thread, our, &their);
                 compared += 1;
-                if let Some(text) = worse(&our, &recorded_places(scene, rows)) {
+                if let Some(text) = worse(&our, &their) {
                     failures.push(format!("{} thread {id:#x}: {text}", dump.name));
                 }
             }
@@ -241,7 +265,7 @@ fn the_processor_walks_the_threads_as_one_by_one() {
 
 #[test]
 fn the_comparison_can_fail() {
-    use Founded::{Call, Disproved, FramePointer, Module, Proven};
+    use Founded::{Call, Disproved, FramePointer, Module, Nowhere, Proven};
     let place = |offset, founded| Place { module: None, offset, founded };
     let theirs = [place(1, Proven), place(2, FramePointer), place(3, Module)];
     assert_eq!(worse(&theirs, &theirs), None);
@@ -251,6 +275,9 @@ fn the_comparison_can_fail() {
     assert!(with_second(place(9, FramePointer)).is_some(), "another, no better founded");
     assert!(with_second(place(9, Call)).is_some(), "a trusted frame is missing");
     assert!(worse(&theirs[..2], &theirs).is_some(), "ends early");
+    let nowhere = [place(1, Proven), place(0x2C0C, Nowhere), place(3, Module)];
+    assert_eq!(worse(&[place(1, Proven), place(7, Module)], &nowhere), None, "any place is better");
+    assert!(worse(&[place(1, Proven)], &nowhere).is_some(), "ends early");
     let disproved = [place(1, Proven), place(5, Disproved), place(2, FramePointer)];
     assert_eq!(worse(&theirs, &disproved), None);
 }

@@ -98,6 +98,18 @@ fn text_names_each_of_several_dumps_and_leaves_errors_to_standard_error() {
 }
 
 #[test]
+fn markdown_parts_the_dumps_by_a_rule_and_has_the_errors_too() {
+    let (exit, text) = ran(&["--format", "markdown", "found", "broken", "other"]);
+    assert_eq!(exit, Exit::Error);
+    let parts: Vec<_> = text.split(markdown::RULE).collect();
+    assert_eq!(parts.len(), 3, "{text}");
+    assert!(parts[0].starts_with("## LeaveCriticalSection failed: `handle-closed`"), "{text}");
+    assert!(parts[1].starts_with("## Dump not readable\n\nbroken: cut off\n"), "{text}");
+    assert!(parts[2].starts_with("## Not a critical-section failure"), "{text}");
+    assert!(!ran(&["--format", "markdown", "--color", "always", "found"]).1.contains('\u{1b}'));
+}
+
+#[test]
 fn a_file_gets_colour_only_on_demand() {
     assert!(!ran(&["found"]).1.contains('\u{1b}'));
     assert!(ran(&["found", "--color", "always"]).1.contains('\u{1b}'));

@@ -204,4 +204,19 @@ pub(super) const ROWS: &[Row] = &[
             w(HandleClosed, -2.0, "a healthy waited-for section has a record"),
         ],
     ),
+    row(
+        FindingId::SlotWasTaken,
+        Group::HandleSlot,
+        &[
+            w(
+                HandleClosed,
+                1.5,
+                "the slot was handed out again after the section's event was closed",
+            ),
+            w(Copied, 1.0, "the same after the original was deleted"),
+            w(Deleted, 0.3, "the same after a Delete that raced with Leave"),
+            w(Corrupted, 0.2, "a stray small number can name a live handle by chance"),
+            w(NeverInitialized, -0.5, "old memory seldom names a live handle"),
+        ],
+    ),
 ];

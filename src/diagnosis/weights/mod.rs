@@ -8,8 +8,10 @@
 //! The numbers follow critical-sections.md section 9; frequencies in the lab are not used.
 
 mod handle;
+mod history;
 mod section;
 mod surroundings;
+mod verifier;
 
 use super::cause::Cause;
 use crate::findings::FindingId;
@@ -46,8 +48,20 @@ pub enum Group {
     EndOfLife,
     /// What other sections show.
     OtherSections,
+    /// What Application Verifier said.
+    Verifier,
+    /// Who closed the handle, by the handle trace.
+    Closing,
+    /// Who opened the handle, by the handle trace.
+    Opening,
     /// The kind of environment; carries no weight.
     Environment,
+    /// Who owns the section.
+    Owner,
+    /// What the process is.
+    Process,
+    /// What failed before.
+    LastError,
 }
 
 /// What one finding says of one cause.
@@ -88,7 +102,8 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    handle::ROWS.iter().chain(section::ROWS).chain(surroundings::ROWS)
+    let rows = handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS);
+    rows.chain(surroundings::ROWS).chain(verifier::ROWS)
 }
 
 #[cfg(test)]

@@ -243,4 +243,38 @@ pub(super) const ROWS: &[Row] = &[
             w(MemoryReleased, 0.5, "it may have been one before its memory was reused"),
         ],
     ),
+    row(
+        FindingId::SpinCountUnusual,
+        Group::SpinCount,
+        &[
+            w(
+                NeverInitialized,
+                0.3,
+                "initialisation on this version and machine stores another value",
+            ),
+            w(Corrupted, 0.2, "initialisation on this version and machine stores another value"),
+            w(HandleClosed, -0.2, "a static initialiser can store it"),
+        ],
+    ),
+    row(
+        FindingId::HandlePassedAlthoughZero,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 2.0, "Leave read the handle before Delete zeroed the section"),
+            w(MemoryReleased, 0.5, "the same where the memory was released and zeroed"),
+            w(NeverInitialized, -3.0, "a section that was never initialised has no handle to pass"),
+        ],
+    ),
+    row(
+        FindingId::GuardPattern,
+        Group::Pattern,
+        &[
+            w(HandleClosed, -6.0, "the kernel never hands out such a value"),
+            w(Copied, -3.0, "a copy of a live section is no pattern"),
+            w(Corrupted, 1.0, "the guard area of another block may have been written over it"),
+            w(MemoryReleased, 1.0, "the memory may have been released and laid out anew"),
+            w(BadPointer, 1.0, "the pointer may lead behind the end of a block"),
+            w(NeverInitialized, -0.5, "this is not a pattern of fresh memory"),
+        ],
+    ),
 ];

@@ -186,4 +186,151 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row(FindingId::RunsUnderWine, Group::Environment, &[]),
     row(FindingId::RaisedByKernel, Group::Environment, &[]),
+    row(
+        FindingId::HeapBlockFree,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 4.0, "the heap counts the memory as free"),
+            w(Deleted, 1.0, "freed memory was usually deleted first"),
+            w(HandleClosed, -1.5, "a section in use is not in a free block"),
+            w(NeverInitialized, -1.0, "a section in use is not in a free block"),
+        ],
+    ),
+    row(
+        FindingId::HeapBlockBusy,
+        Group::Memory,
+        &[w(
+            MemoryReleased,
+            -0.7,
+            "the heap counts the memory as in use, if only by another object",
+        )],
+    ),
+    row(
+        FindingId::ListLinksInside,
+        Group::Memory,
+        &[
+            w(
+                MemoryReleased,
+                3.0,
+                "heaps keep free blocks on such lists, and other objects have links too",
+            ),
+            w(Deleted, 1.0, "freed memory was usually deleted first"),
+            w(BadPointer, 1.0, "it may be another object altogether"),
+            w(
+                NeverInitialized,
+                0.3,
+                "fresh memory keeps old links, whose neighbours seldom still point back",
+            ),
+            w(HandleClosed, -5.0, "a healthy section has no links"),
+            w(Copied, -3.0, "a copy of a live section has no links"),
+        ],
+    ),
+    row(
+        FindingId::WaitersByAddress,
+        Group::Waiters,
+        &[
+            w(
+                Corrupted,
+                3.0,
+                "the section worked without an event, until LockSemaphore was written over",
+            ),
+            w(HandleClosed, -3.0, "threads that wait by address use no event that could be closed"),
+            w(NeverInitialized, -3.0, "the section worked before"),
+            w(Copied, -2.0, "the threads wait at this very address"),
+            w(CrossProcess, -1.0, "the waiters are of this process"),
+            w(Deleted, -1.0, "Delete zeroes the count"),
+            w(MemoryReleased, -1.0, "the section worked while the threads came"),
+            w(BadPointer, -4.0, "threads wait at this address"),
+        ],
+    ),
+    row(
+        FindingId::NoWaiterByAddress,
+        Group::Waiters,
+        &[
+            w(CrossProcess, 1.0, "the counted waiters are in another process"),
+            w(Corrupted, 1.0, "the counted waiters do not exist"),
+            w(NeverInitialized, 1.0, "the counted waiters do not exist"),
+            w(Copied, 1.5, "the counted waiters wait at the original"),
+            w(HandleClosed, -1.0, "a signal is due only when a thread waits"),
+        ],
+    ),
+    row(
+        FindingId::WaitersGoneAtExit,
+        Group::Waiters,
+        &[
+            w(Deleted, 0.3, "static objects are destroyed when their waiters have ended"),
+            w(NeverInitialized, -0.3, "threads have waited here"),
+        ],
+    ),
+    row(
+        FindingId::OwnerExited,
+        Group::Owner,
+        &[
+            w(NeverInitialized, -1.0, "a thread of this process has entered the section"),
+            w(BadPointer, -1.0, "a thread of this process has entered the section"),
+            w(Deleted, 0.3, "its user ended without leaving it"),
+            w(MemoryReleased, 0.3, "its user ended without leaving it"),
+            w(Corrupted, 0.1, "an id can be hit by chance"),
+        ],
+    ),
+    row(
+        FindingId::OwnerUnknown,
+        Group::Owner,
+        &[
+            w(CrossProcess, 1.5, "the owner may be a thread of another process"),
+            w(Corrupted, 0.7, "ntdll stores ids of threads only"),
+            w(NeverInitialized, 0.5, "old memory can hold any number"),
+            w(MemoryReleased, 0.5, "reused memory can hold any number"),
+            w(HandleClosed, -0.5, "a healthy section is owned by a thread of the process"),
+        ],
+    ),
+    row(
+        FindingId::LibraryUnloading,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 0.7, "a library's static objects are destroyed when it is unloaded"),
+            w(MemoryReleased, 0.4, "the library's data goes with it"),
+        ],
+    ),
+    row(
+        FindingId::StaticSectionAtExit,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 2.0, "static objects are destroyed at exit, in an order that few think of"),
+            w(MemoryReleased, 0.5, "modules are unloaded at exit"),
+            w(Corrupted, -0.5, "the end of the process explains the failure better"),
+            w(HandleClosed, -0.5, "the end of the process explains the failure better"),
+        ],
+    ),
+    row(
+        FindingId::NeighboursDamagedAlike,
+        Group::OtherSections,
+        &[
+            w(Corrupted, 1.5, "one overrun in a class damages each of its objects"),
+            w(NeverInitialized, 0.2, "objects that nobody initialised lie side by side too"),
+            w(HandleClosed, -1.0, "the sections were overwritten"),
+        ],
+    ),
+    row(
+        FindingId::ClonedProcess,
+        Group::Process,
+        &[
+            w(
+                CrossProcess,
+                3.0,
+                "handles are not inherited by a clone, and its sections still name them",
+            ),
+            w(HandleClosed, -0.7, "nobody in the clone closed them"),
+            w(NeverInitialized, -0.7, "the original initialised it"),
+        ],
+    ),
+    row(
+        FindingId::LastErrorInvalidHandle,
+        Group::LastError,
+        &[w(HandleClosed, 0.2, "code that misuses handles ran in this thread")],
+    ),
+    row(FindingId::HandleChecksOn, Group::Environment, &[]),
+    row(FindingId::VersionsDisagree, Group::Environment, &[]),
+    row(FindingId::VersionUncertain, Group::Environment, &[]),
+    row(FindingId::EncodingOverrulesVersion, Group::Environment, &[]),
 ];

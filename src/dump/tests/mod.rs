@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects)]
 
 mod container;
+mod handle_trace;
 mod handles;
 
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::Style;
 use comfy_table::presets::NOTHING;
-use comfy_table::{Column, ContentArrangement, Row, Table};
+use comfy_table::{Column, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
 use super::{Layout, MAX_WIDTH, MIN_WIDTH};
 use crate::report::escape;
@@ -12,6 +12,11 @@ use crate::report::escape;
 /// Most rows that a table shows; what is beyond is counted in its last line. Enough for a deep stack, and
 /// few enough that a dump cannot fill the screen for ever.
 pub(in crate::report) const MAX_ROWS: usize = 48;
+
+/// Rows of a long table that are laid out together.
+const ROWS_AT_ONCE: usize = 1024;
+/// Least width of a long table's last column.
+const MIN_LAST: u16 = 8;
 
 /// Text that grows downwards. All text given to it is escaped here, so that no block can forget to.
 pub(in crate::report) struct Page {
@@ -68,6 +73,11 @@ impl Page {
         self.rows(items.into_iter().map(|item| vec![mark.to_owned(), item]));
     }
 
+    /// A command on a line of its own, which does not wrap: it is there to be copied.
+    pub(super) fn command(&mut self, command: &str) {
+        self.line(&format!("  {}", escape::cell(command)), Style::new().bold());
+    }
+
     /// A table whose cells wrap.
     pub(in crate::report) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = self.new_table();
@@ -96,6 +106,28 @@ impl Page {
             self.line(&line, style);
         }
         self.rest(rest);
+    }
+
+    /// A table of any length, one line per row: `widths` are those of all columns but the last, which takes the rest.
+    /// It is laid out piece by piece, so that its cost grows with its length alone.
+    pub(super) fn long_table(&mut self, widths: &[u16], rows: impl Iterator<Item = Vec<String>>) {
+        let mut rows = rows.peekable();
+        while rows.peek().is_some() {
+            let mut table = self.new_table();
+            for row in rows.by_ref().take(ROWS_AT_ONCE) {
+                let cells: Vec<String> = row.iter().map(|text| escape::cell(text)).collect();
+                let mut row = Row::from(cells);
+                row.max_height(1);
+                table.add_row(row);
+            }
+            set_padding(&mut table, (0, 1));
+            let rest = self.layout.width.saturating_sub(widths.iter().sum());
+            let all = widths.iter().copied().chain([rest.max(MIN_LAST)]);
+            for (column, width) in table.column_iter_mut().zip(all) {
+                column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+            }
+            table.lines().for_each(|line| self.line(&line, Style::new()));
+        }
     }
 
     fn rest(&mut self, rest: bool) {

@@ -28,7 +28,7 @@ pub(super) fn section(page: &mut Page, report: &Report) {
     page.pairs(&about);
 }
 
-/// Writes the handle, what the handle table says about it, and its history.
+/// Writes the handle, and what the handle table says about it.
 pub(super) fn handle(page: &mut Page, report: &Report) {
     let Some(handle) = &report.handle else { return };
     page.heading("HANDLE", &escape::name(handle.value.as_deref().unwrap_or("not recovered")));
@@ -41,7 +41,6 @@ pub(super) fn handle(page: &mut Page, report: &Report) {
         ("note", &handle.note),
     ];
     rows.extend(details.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-    rows.extend(handle.history.iter().map(|entry| ("history", entry.clone())));
     page.pairs(&rows);
 }
 

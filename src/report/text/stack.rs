@@ -19,7 +19,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         let cells = vec![
             format!("{index:>2}"),
             escape::name(&frame.trust),
-            place(frame),
+            wording::place(frame),
             frame.function_source.as_deref().map_or_else(String::new, escape::name),
             escape::name(&frame.address),
         ];
@@ -40,20 +40,10 @@ fn nested(page: &mut Page, crash: &CrashInfo) {
     );
 }
 
-/// `module!function+offset`, `module+offset`, or that no module is there.
-fn place(frame: &FrameInfo) -> String {
-    let Some(module) = frame.module.as_deref().map(escape::name) else {
-        return "(no module)".to_owned();
-    };
-    let offset = |value: &Option<String>| {
-        value.as_deref().map_or_else(String::new, |offset| format!("+{}", escape::name(offset)))
-    };
-    match &frame.function {
-        Some(function) => {
-            format!("{module}!{}{}", escape::one_line(function, 48), offset(&frame.function_offset))
-        }
-        None => format!("{module}{}", offset(&frame.module_offset)),
-    }
+/// A frame by its place and address alone.
+pub(super) fn brief(frame: &FrameInfo) -> (Vec<String>, Style) {
+    let cells = vec![String::new(), wording::place(frame), escape::name(&frame.address)];
+    (cells, Style::new())
 }
 
 /// A frame that was only guessed stands back.

@@ -41,6 +41,17 @@ fn the_first_screen_holds_failure_cause_and_reason() {
 }
 
 #[test]
+fn the_side_of_a_wow64_process_is_named() {
+    let page = |cpu: &str| {
+        let mut report = fixture::diagnosed();
+        (report.dump.cpu, report.dump.wow64) = (cpu.into(), true);
+        plain(&report)
+    };
+    assert!(page("x86").contains("x86 on 64-bit Windows,"));
+    assert!(page("x64").contains("x64 side of a 32-bit process,"));
+}
+
+#[test]
 fn a_dump_without_exception_says_so() {
     let mut report = fixture::not_applicable();
     report.crash = None;
@@ -110,4 +121,30 @@ fn very_long_text_is_cut() {
     report.warnings = vec![long.to_owned(); 500];
     let text = plain(&report);
     assert!(text.len() < 300_000, "{}", text.len());
+}
+
+#[test]
+fn an_explanation() {
+    let found = crate::explain::of("events-impossible");
+    insta::assert_snapshot!(explanations(&found, Layout::default()));
+}
+
+#[test]
+fn pages_keep_the_width_but_for_commands_which_are_there_to_be_copied() {
+    let commands: Vec<_> = crate::explain::all()
+        .flat_map(|page| page.confirm)
+        .filter_map(|step| step.command)
+        .collect();
+    for width in [0, 60, 100, u16::MAX] {
+        let layout = Layout { width, colour: false };
+        let limit = usize::from(width.clamp(MIN_WIDTH, MAX_WIDTH));
+        let pages = crate::explain::all().map(|page| explanations(&[page], layout));
+        for page in pages.chain([index(layout)]) {
+            let long = page
+                .lines()
+                .find(|line| line.chars().count() > limit && !commands.contains(&line.trim()));
+            assert_eq!(long, None, "{width}");
+            assert!(!page.contains('…'), "cut: {page}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 /* What all versions of the lock share: debug records, the event, raising a status, loading. */
 #include "ntlike.h"
+#include "trace.h"
 
 /* ---- debug records ------------------------------------------------------------------------------------------- */
 
@@ -38,8 +39,27 @@ static BOOL is_static_record(const DebugRecord *record)
     return record >= static_debug_records && record < static_debug_records + sizeof static_debug_records / sizeof *static_debug_records;
 }
 
-static void detach_debug_record(DebugRecord *record)
+NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD *record, CONTEXT *context, BOOL first_chance);
+
+/* __fastfail(3), FAST_FAIL_CORRUPT_LIST_ENTRY: the exception is at the instruction itself. Wine's own int 29h ends
+ * the process without asking a handler. */
+#ifdef _WIN64
+#define FAST_FAIL() do { \
+        CONTEXT context; \
+        EXCEPTION_RECORD raised = { 0xC0000409, EXCEPTION_NONCONTINUABLE, NULL, NULL, 1, { 3 } }; \
+        RtlCaptureContext(&context); \
+        raised.ExceptionAddress = (void *)context.Rip; \
+        NtRaiseException(&raised, &context, TRUE); \
+    } while (0)
+#else
+#define FAST_FAIL() do { } while (0)
+#endif
+
+static inline __attribute__((always_inline)) void detach_debug_record(DebugRecord *record)
 {
+    LIST_ENTRY *links = &record->process_locks_list;
+    if (checks_links && (links->Flink->Blink != links || links->Blink->Flink != links))
+        FAST_FAIL();
     guard_list();
     record->process_locks_list.Blink->Flink = record->process_locks_list.Flink;
     record->process_locks_list.Flink->Blink = record->process_locks_list.Blink;
@@ -90,6 +110,8 @@ HANDLE section_event(Section *section)
         return section->lock_semaphore;
     if (NtCreateEvent(&event, CS_EVENT_ACCESS, NULL, 1 /* SynchronizationEvent */, FALSE) < 0)
         event = NO_EVENT;
+    else
+        TRACED(TRACE_OPEN, event, NtCreateEvent);
     if (InterlockedCompareExchangePointer(&section->lock_semaphore, event, NULL) != NULL && event != NO_EVENT)
         NtCloseService(event);
     return section->lock_semaphore;
@@ -97,7 +119,6 @@ HANDLE section_event(Section *section)
 
 /* ---- raising ------------------------------------------------------------------------------------------------- */
 
-NTSTATUS NTAPI NtRaiseException(EXCEPTION_RECORD *record, CONTEXT *context, BOOL first_chance);
 void NTAPI RtlRaiseException(EXCEPTION_RECORD *record);
 
 #ifdef _WIN64
@@ -228,7 +249,17 @@ __attribute__((used)) void raise_in_dispatcher(struct DispatcherFrame *frame, UL
 FRAME NTSTATUS NTAPI NtClose(HANDLE handle)
 {
     NTSTATUS status = NtCloseService(handle);
+    TRACED(status < 0 ? TRACE_BADREF : TRACE_CLOSE, handle, NULL);
     if (status == (NTSTATUS)STATUS_INVALID_HANDLE && (*(ULONG *)(current_peb() + PEB_NT_GLOBAL_FLAG) & 0x00400000))
+        return KiRaiseUserExceptionDispatcher(status);
+    return status;
+}
+
+/* The same for SetEvent, which is how Leave meets it: handle tracing, Application Verifier, strict handle checks. */
+FRAME NTSTATUS NTAPI strict_set_event(HANDLE event, LONG *previous)
+{
+    NTSTATUS status = NtSetEventService(event, previous);
+    if (status == (NTSTATUS)STATUS_INVALID_HANDLE)
         return KiRaiseUserExceptionDispatcher(status);
     return status;
 }
@@ -237,6 +268,10 @@ FRAME NTSTATUS NTAPI NtClose(HANDLE handle)
 FRAME BOOLEAN NTAPI RtlFreeHeap(HANDLE heap, ULONG flags, void *block)
 {
     volatile ULONG *header;
+    if (*(ULONG *)((BYTE *)heap + 0x10) == 0xEEFFEEFFu) { /* the heap of the program heap-lock */
+        use_heap_lock((Section *)((BYTE *)heap + (sizeof(void *) == 8 ? 0x2A0 : 0x258)), flags & 1);
+        return TRUE;
+    }
     if (!block)
         return TRUE;
     header = (volatile ULONG *)((BYTE *)block - 2 * sizeof(void *));
@@ -277,13 +312,32 @@ static void install_stub(void *stub, const char *name)
     NtProtectVirtualMemory((HANDLE)-1, &page, &size, PAGE_EXECUTE_READ, &previous);
 }
 
+/* Lets the stub jump to a function of this DLL. */
+static void redirect(BYTE *stub, void *function)
+{
+    void *page = stub;
+    SIZE_T size = 32;
+    ULONG previous;
+    LONG distance = (LONG)((BYTE *)function - (stub + 5));
+    NtProtectVirtualMemory((HANDLE)-1, &page, &size, PAGE_EXECUTE_READWRITE, &previous);
+    stub[0] = 0xE9;
+    RtlCopyMemory(stub + 1, &distance, 4);
+    page = stub;
+    size = 32;
+    NtProtectVirtualMemory((HANDLE)-1, &page, &size, PAGE_EXECUTE_READ, &previous);
+}
+
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
 {
     (void)module;
     (void)reserved;
     if (reason != DLL_PROCESS_ATTACH)
         return TRUE;
+    trace_start();
     install_stub(NtSetEvent, "NtSetEvent");
+    install_stub(NtSetEventService, "NtSetEvent");
+    if (GetEnvironmentVariableA("LAB_STRICT", NULL, 0))
+        redirect((BYTE *)NtSetEvent, strict_set_event);
     install_stub(NtWaitForSingleObject, "NtWaitForSingleObject");
     install_stub(NtCloseService, "NtClose");
     install_stub(NtCreateEvent, "NtCreateEvent");

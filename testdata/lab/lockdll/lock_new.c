@@ -1,6 +1,7 @@
 /* Server 2003 SP1 .. Windows 7 (and, with WAIT_ON_ADDRESS, Windows 10): lock_count bit 0 = free, bit 1 = nobody woken,
  * the rest the ones-complement of the number of waiters. */
 #include "ntlike.h"
+#include "trace.h"
 
 #define FREE 1
 #define NONE_WOKEN 2
@@ -98,6 +99,7 @@ static void sleep_once(Section *section, HANDLE event)
     }
 #endif
     status = NtWaitForSingleObject(event, FALSE, NULL);
+    TRACED_FAILURE(status, event, NtWaitForSingleObject);
     if (status < 0)
         RtlRaiseStatus(status);
 }
@@ -167,7 +169,9 @@ FRAME BOOLEAN NTAPI RtlTryEnterCriticalSection(Section *section)
 /* Not called by Windows 10's Leave, which signals by itself; exported there all the same. */
 FRAME void NTAPI RtlpUnWaitCriticalSection(Section *section)
 {
-    NTSTATUS status = NtSetEvent(section_event(section), NULL);
+    HANDLE event = section_event(section);
+    NTSTATUS status = NtSetEvent(event, NULL);
+    TRACED_FAILURE(status, event, NtSetEvent);
     if (status < 0)
         RtlRaiseStatus(status);
 }
@@ -189,7 +193,7 @@ static void signal_waiter(Section *section, HANDLE event)
 #endif
 }
 
-FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section)
+static inline __attribute__((always_inline)) NTSTATUS leave(Section *section)
 {
     HANDLE event;
     if (--section->recursion_count != 0)
@@ -213,3 +217,21 @@ FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section)
         return 0;
     }
 }
+
+FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section) { return leave(section); }
+
+/* Heap functions of Windows 10 have the code of Leave in themselves. */
+FRAME void use_heap_lock(Section *section, BOOL slow)
+{
+    RtlEnterCriticalSection(section);
+    if (slow)
+        Sleep(1500);
+    leave(section);
+    section = NULL;
+}
+
+#ifdef WAIT_ON_ADDRESS
+const BOOL checks_links = TRUE;
+#else
+const BOOL checks_links = FALSE;
+#endif

@@ -85,3 +85,6 @@ FRAME NTSTATUS NTAPI RtlLeaveCriticalSection(Section *section)
         RtlpUnWaitCriticalSection(section);
     return 0;
 }
+
+FRAME void use_heap_lock(Section *section, BOOL slow) { (void)section; (void)slow; }
+const BOOL checks_links = FALSE;

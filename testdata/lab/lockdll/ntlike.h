@@ -69,6 +69,7 @@ static inline HANDLE process_heap(void) { return *(HANDLE *)(current_peb() + PEB
 NTSTATUS NTAPI NtSetEvent(HANDLE event, LONG *previous);
 NTSTATUS NTAPI NtWaitForSingleObject(HANDLE handle, BOOLEAN alertable, LARGE_INTEGER *timeout);
 NTSTATUS NTAPI NtCloseService(HANDLE handle);
+NTSTATUS NTAPI NtSetEventService(HANDLE event, LONG *previous);
 NTSTATUS NTAPI NtCreateEvent(HANDLE *event, ACCESS_MASK access, OBJECT_ATTRIBUTES *attributes, ULONG type, BOOLEAN state);
 
 /* lock_common.c */
@@ -78,6 +79,10 @@ void attach_debug_record(Section *section);
 HANDLE section_event(Section *section);
 NTSTATUS store_new_section(Section *section, ULONG_PTR spin_count, BOOL with_debug_info);
 extern Section loader_lock, peb_lock;
+
+/* the algorithm, too */
+void use_heap_lock(Section *section, BOOL slow);
+extern const BOOL checks_links;
 
 /* the algorithm: lock_old.c, lock_new.c or lock_woa.c */
 NTSTATUS NTAPI RtlInitializeCriticalSection(Section *section);

@@ -8,11 +8,13 @@
     STUB(NtWaitForSingleObject)
     STUB(NtCloseService)
     STUB(NtCreateEvent)
+    STUB(NtSetEventService)
 #else
     STUB(_NtSetEvent@8)
     STUB(_NtWaitForSingleObject@12)
     STUB(_NtCloseService@4)
     STUB(_NtCreateEvent@20)
+    STUB(_NtSetEventService@8)
 #endif
 
 #ifdef __i386__

@@ -8,6 +8,9 @@ SETS = {
     "x86-new": dict(arch="x86", algorithm="new", os=SEVEN),
     "x64-new": dict(arch="x64", algorithm="new", os=SEVEN),
     "x64-woa": dict(arch="x64", algorithm="woa", os=TEN),
+    # Windows 7 under !htrace -enable: the dumps have stream 18
+    "x86-trace": dict(arch="x86", algorithm="new", os=SEVEN, trace=True),
+    "x64-trace": dict(arch="x64", algorithm="new", os=SEVEN, trace=True),
     # Windows 10 with the shim that makes critical sections use events
     "x64-woa-events": dict(arch="x64", algorithm="woa", os=dict(TEN, compat=0x400000)),
 }
@@ -180,6 +183,27 @@ PROGRAMS.update({
     "h-swallowed-corrupted": signal("SWALLOWED=0x940 BUG_TEXT BY_STDCALL", "handle-implausible", "corrupted", note="as h-swallowed; both are corrupted"),
 })
 
+TRACED = ["x64-trace", "x86-trace"]
+
+
+def traced(defines, mechanism="handle-slot-empty", cause="handle-closed", sets=None, **more):
+    return leave(mechanism, cause, sets or TRACED, **dict(dict(source="traced", defines=["-D" + d for d in defines.split()], kinds=("code",)), **more))
+
+
+# The handle's history is in stream 18. closer: the module of the CloseHandle that did it.
+PROGRAMS.update({
+    "t-closed": traced("CLOSED BUSY", absent=True, kinds=("code", "wer")),
+    "t-closed-plugin": traced("CLOSED PLUGIN", absent=True, plugin="traced-plugin.c", kinds=("code", "wer")),
+    "t-recycled": traced("RECYCLED", "handle-wrong-type", code=WRONG_TYPE, slot_type="File"),
+    "t-wild": traced("WILD", cause="corrupted", absent=True),
+    "t-stale": traced("STALE", cause="corrupted", absent=True, note="LockSemaphore holds the value of a handle that its owner opened and closed: its CLOSE is no evidence against anybody"),
+    "t-deleted": traced("", "section-zeroed", "deleted", source="deleted-race", state="zero", kinds=("code", "wer"), note="the bad reference in the trace gives the handle that the zeroed section no longer holds"),
+    "t-copied": traced("", cause="copied", source="copied", absent=True, sets=X64),
+    "t-enter-closed": dict(enter("handle-slot-empty", "handle-closed", X86, code=INVALID, absent=True, other_thread=True), source="enter-closed", kinds=("code",)),
+})
+for traced_name in ("t-copied", "t-enter-closed"):
+    PROGRAMS[traced_name]["sets"] = [s.replace("-new", "-trace") for s in PROGRAMS[traced_name]["sets"]]
+
 # What is kept of them: one set each where a second says nothing new.
 HELD_SETS = {
     "x64-new": """
@@ -207,3 +231,42 @@ HELD_SETS = {
 for held_sets, held_names in HELD_SETS.items():
     for held_name in held_names.split():
         PROGRAMS[held_name]["sets"] = held_sets.split()
+
+# ---- under Application Verifier (look-alikes in verifier/), and other siblings of the same mistakes ---------------------
+
+
+def stop(define, cause, operation=None, full=(), **more):
+    return dict(dict(sets=NEW, operation=operation, mechanism="verifier-stop", cause=cause, code=BREAKPOINT, source="verifier", verifier=True, defines=["-D" + define],
+                     handle_unknown=True, always_handles=True, full_in=list(full), os=dict(global_flag=0x100)), **more)
+
+
+def no_stop(define, **more):
+    return dict(stop(define, "none", mechanism="unknown"), **more)
+
+
+BREAKPOINT, FAST_FAIL = 0x80000003, 0xC0000409
+PROGRAMS.update({
+    "verifier-not-initialized": stop("NOT_INITIALIZED", "never-initialized", "enter", X64, twin="deleted", note="stop 0x210"),
+    "verifier-deleted": stop("DELETED", "deleted", "leave", twin="never-initialized", note="stop 0x210; the bytes are those of verifier-not-initialized"),
+    "verifier-freed": stop("FREED", "memory-released", note="stop 0x202: HeapFree of a block that holds a live section"),
+    "verifier-vfree": stop("VFREE", "memory-released", sets=X64, note="stop 0x212"),
+    "verifier-unmapped": stop("UNMAPPED", "memory-released", sets=X86, note="stop 0x213"),
+    "verifier-unloaded": stop("UNLOADED", "memory-released", plugin="plugin.c", note="stop 0x201"),
+    "verifier-corrupted": stop("CORRUPTED", "corrupted", "enter", X86, note="stop 0x205: DebugInfo overwritten"),
+    "verifier-recursion": stop("RECURSION", "corrupted", "leave", sets=X86, note="stop 0x207: RecursionCount overwritten"),
+    "verifier-over-released": stop("OVER_RELEASED", "not-owner", "leave", note="stop 0x209"),
+    "verifier-other-thread": stop("OTHER_THREAD", "not-owner", "leave", note="stop 0x214"),
+    "verifier-in-use": stop("IN_USE", "deleted", "delete", note="stop 0x208: deleted while entered"),
+    "verifier-handle": stop("HANDLE_IN_LEAVE", "handle-closed", "leave", X64, mechanism="handle-slot-empty", inner=INVALID, strict=True, absent=True, handle_unknown=False,
+                            state="signal", note="stop 0x300: the exception of the Leave is its second parameter"),
+    "verifier-close": no_stop("HANDLE_IN_CLOSE", inner=INVALID, note="stop 0x300 out of CloseHandle"),
+    "verifier-null-handle": no_stop("NULL_HANDLE", sets=X86, note="stop 0x303"),
+    "verifier-heap": no_stop("HEAP_SUFFIX", note="stop 0xF out of HeapFree, by verifier.dll"),
+    "verifier-break": no_stop("BREAKPOINT", note="the program's own breakpoint; Application Verifier is loaded"),
+    "leave-strict": leave("handle-slot-empty", "handle-closed", NEW, source="verifier", defines=["-DSTRICT_LEAVE"], strict=True, absent=True, always_handles=True,
+                          full_in=X86, note="the kernel raises by itself: KiRaiseUserExceptionDispatcher under NtSetEvent"),
+    "fast-fail": dict(sets=["x64-woa-events"], operation="delete", mechanism="debug-info-invalid", cause="corrupted", code=FAST_FAIL, handle_unknown=True,
+                      always_handles=True, note="FAST_FAIL_CORRUPT_LIST_ENTRY in DeleteCriticalSection"),
+    "heap-lock": leave("handle-slot-empty", "handle-closed", ["x64-woa-events", "x86-new"], absent=True, always_handles=True, full_in=["x64-woa-events"],
+                       note="HeapFree leaves the heap's lock with code of its own: no frame of RtlLeaveCriticalSection"),
+})

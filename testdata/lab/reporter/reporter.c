@@ -2,6 +2,7 @@
  * Everything it needs is allocated at program start, so that it takes no freed handle slot and no freed memory. */
 #define BUILD_REPORTER
 #include "reporter.h"
+#include "../lockdll/trace.h"
 #include <winternl.h>
 #include <stddef.h>
 
@@ -186,7 +187,7 @@ static void write_memory(void)
     while (VirtualQuery(at, &info, sizeof info) == sizeof info) {
         BYTE *end = (BYTE *)info.BaseAddress + info.RegionSize;
         write_chunk("MEMI", (ULONG_PTR)info.BaseAddress, &info, sizeof info);
-        if (is_readable(&info) && info.AllocationBase != buffer && info.AllocationBase != secret
+        if (is_readable(&info) && info.AllocationBase != buffer && info.AllocationBase != secret && info.AllocationBase != TRACE_ADDRESS
             && !(info.Type == MEM_MAPPED && info.RegionSize > BIG_MAPPING) && info.RegionSize < (64u << 20))
             write_chunk("MEMD", (ULONG_PTR)info.BaseAddress, info.BaseAddress, info.RegionSize);
         if (end <= at)
@@ -237,6 +238,15 @@ static void write_truth(const CONTEXT *crash_context)
 static void write_truth(const CONTEXT *crash_context) { (void)crash_context; }
 #endif
 
+/* The table of the traced sets; others have no memory there. */
+static void write_trace(void)
+{
+    MEMORY_BASIC_INFORMATION info;
+    struct TraceTable *table = TRACE_TABLE;
+    if (VirtualQuery(table, &info, sizeof info) == sizeof info && info.State == MEM_COMMIT && info.AllocationBase == TRACE_ADDRESS)
+        write_chunk("TRAC", table->count, table->entries, sizeof table->entries);
+}
+
 static void write_snapshot(EXCEPTION_POINTERS *pointers)
 {
     write_handles(); /* first: what follows opens handles */
@@ -249,6 +259,7 @@ static void write_snapshot(EXCEPTION_POINTERS *pointers)
     write_modules();
     write_chunk("UNLD", 0, RtlGetUnloadEventTrace(), 16 * (sizeof(void *) == 8 ? 104 : 88));
     write_truth(pointers->ContextRecord);
+    write_trace();
     write_memory();
     write_chunk("END ", 0, "", 0);
 }
@@ -256,7 +267,7 @@ static void write_snapshot(EXCEPTION_POINTERS *pointers)
 static BOOL is_target(DWORD code)
 {
     return code == 0xC0000005 || code == 0xC0000008 || code == 0xC0000024 || code == 0xC0000022 || code == 0xC0000264
-        || code == 0xC0000025 || code == 0x80000003 || code == 0xE06D7363;
+        || code == 0xC0000025 || code == 0xC0000409 || code == 0x80000003 || code == 0xE06D7363;
 }
 
 static LONG WINAPI on_exception(EXCEPTION_POINTERS *pointers)

@@ -1,7 +1,7 @@
 //! Words for the ids of the model.
 
 use crate::report::escape;
-use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, ProcessInfo};
+use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, FrameInfo, ProcessInfo};
 
 /// The Windows function behind `crash.operation`; an unknown id stands for itself.
 pub(super) fn operation(id: &str) -> &str {
@@ -99,7 +99,11 @@ pub(super) fn process(process: &ProcessInfo) -> String {
 
 /// Processor and Windows version.
 pub(super) fn system(dump: &DumpInfo) -> String {
-    let cpu = if dump.wow64 { format!("{} on 64-bit Windows", dump.cpu) } else { dump.cpu.clone() };
+    let cpu = match (dump.wow64, dump.cpu.as_str()) {
+        (true, "x86") => "x86 on 64-bit Windows".to_owned(),
+        (true, cpu) => format!("{cpu} side of a 32-bit process"),
+        (false, cpu) => cpu.to_owned(),
+    };
     let Some(os) = &dump.os else { return cpu };
     let pack = os.service_pack.as_deref().map(|pack| format!(" {}", escape::name(pack)));
     format!("{cpu}, Windows {} build {}{}", os.version, os.build, pack.unwrap_or_default())
@@ -129,6 +133,22 @@ pub(super) fn error_sentence(error: &ErrorLine) -> String {
         text = format!("{text}; at byte {offset} of the file");
     }
     text
+}
+
+/// `module!function+offset`, `module+offset`, or that no module is there.
+pub(super) fn place(frame: &FrameInfo) -> String {
+    let Some(module) = frame.module.as_deref().map(escape::name) else {
+        return "(no module)".to_owned();
+    };
+    let offset = |value: &Option<String>| {
+        value.as_deref().map_or_else(String::new, |offset| format!("+{}", escape::name(offset)))
+    };
+    match &frame.function {
+        Some(function) => {
+            format!("{module}!{}{}", escape::one_line(function, 48), offset(&frame.function_offset))
+        }
+        None => format!("{module}{}", offset(&frame.module_offset)),
+    }
 }
 
 fn bytes(count: u64) -> String {

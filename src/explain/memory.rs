@@ -1,0 +1,190 @@
+//! Findings about where the address points.
+
+use super::Subject::Finding;
+use super::{Explanation, look, run};
+use crate::findings::FindingId;
+
+pub(super) const ALL: &[Explanation] = &[
+    Explanation {
+        subject: Finding(FindingId::Misaligned),
+        title: "The address is not a multiple of the pointer size",
+        means: "Compilers align a section to 8 bytes on x64 and 4 on x86. Only packed structures do not.",
+        arises: &["A wrong or damaged pointer.", "A section in a structure under #pragma pack."],
+        confirm: &[
+            run("dps SECTION L6", "Whether it is a section all the same."),
+            run("dt MODULE!TYPE", "With symbols: the offset of the section in its structure."),
+        ],
+        fix: &[
+            "If the structure is packed, take the section out of it; otherwise see bad-pointer.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::AddressInNullPage),
+        title: "The address lies in the null page",
+        means: "Below 0x10000 nothing is ever allocated. The address is the offset of the section in an object whose pointer was NULL.",
+        arises: &[
+            "A member function called on a NULL pointer.",
+            "An object that is gone: its pointer was cleared, and a late callback still came.",
+        ],
+        confirm: &[
+            run("k", "The caller, and its caller: where does the NULL come from?"),
+            run("dt MODULE!TYPE", "With symbols: the type that has a section at this offset."),
+        ],
+        fix: &["Find out why the object is missing there; see bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::AddressImpossible),
+        title: "No object can have this address",
+        means: "It is outside user space, or its bytes are text or a fill pattern: what should be a pointer is something else.",
+        arises: &[
+            "The pointer, or the object that holds it, was overwritten with text.",
+            "The object that holds the pointer was freed, or never initialised: the address is a fill pattern plus an offset.",
+        ],
+        confirm: &[
+            run(".formats SECTION", "The address as characters."),
+            run("ub CALLER", "From which register or field the caller loaded it."),
+            run(
+                "!heap -p -a OBJECT",
+                "Under page heap: what became of the object that held the pointer.",
+            ),
+        ],
+        fix: &[
+            "The lock is not the patient: look at the object that holds the pointer. See bad-pointer.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::AddressInCode),
+        title: "The address lies in code or read-only data",
+        means: "The memory belongs to a loaded module and cannot be written. Enter and Leave write to a section, so that none lives there.",
+        arises: &[
+            "A pointer to a function or to a constant was taken for one to an object.",
+            "A virtual table pointer was read as a member: an object of the wrong type.",
+        ],
+        confirm: &[
+            run("ln SECTION", "What stands at the address."),
+            run("!address SECTION", "Its protection."),
+            run("ub CALLER", "From where the caller loaded it."),
+        ],
+        fix: &["See bad-pointer: check the cast, and the type of the object."],
+    },
+    Explanation {
+        subject: Finding(FindingId::SectionNotWritable),
+        title: "The memory is there and cannot be written",
+        means: "The region is committed, but its protection forbids writing. Neither a free nor a Delete changes a protection.",
+        arises: &[
+            "A pointer to something else.",
+            "VirtualProtect on the page: a guard page, memory sealed on purpose, copy-on-write shared data.",
+        ],
+        confirm: &[
+            run("!address SECTION", "Protection now, and at allocation."),
+            run("!vprot SECTION", "The same for the page."),
+        ],
+        fix: &[
+            "If the section really lives there, move it out of the memory that is protected; otherwise see bad-pointer.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::MemoryFree),
+        title: "The memory is free or only reserved",
+        means: "The memory map of the dump has nothing committed at the address. The object's memory was given back to the system, or never was any.",
+        arises: &[
+            "VirtualFree, or a heap that gave a large block back.",
+            "An unmapped view or an unloaded module.",
+            "A wild pointer that hit free address space.",
+        ],
+        confirm: &[
+            run("!address SECTION", "State MEM_FREE or MEM_RESERVE."),
+            run(
+                "!avrf -vs -a SECTION",
+                "Under Application Verifier: the log of operations on this virtual address.",
+            ),
+            look(
+                "Application Verifier, Locks: stops 0x212 (VirtualFree) and 0x213 (unmapped view).",
+            ),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InUnloadedModule),
+        title: "A module was unloaded here",
+        means: "The list of unloaded modules has one whose range holds the address, and nothing is there now. The section was static data of that module.",
+        arises: &[
+            "FreeLibrary while threads, timers or callbacks of the module were still to run.",
+            "A plug-in whose object outlived it in the host.",
+        ],
+        confirm: &[
+            run("lm", "The unloaded modules stand at the end, with their ranges."),
+            run("!avrf -dlls", "Under Application Verifier: the log of loads and unloads."),
+            look("Application Verifier, Locks: stop 0x201 names the DLL at the unload."),
+        ],
+        fix: &[
+            "Stop the module's threads and callbacks before FreeLibrary, or pin it with GetModuleHandleEx and GET_MODULE_HANDLE_EX_FLAG_PIN.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::AbsentFromFullMemory),
+        title: "A dump of all memory has none here",
+        means: "The dump holds all memory that the process had, and nothing at this address: it was not committed when the dump was written.",
+        arises: &["The memory was released.", "A wild pointer."],
+        confirm: &[
+            run(
+                "!address SECTION",
+                "State MEM_FREE or MEM_RESERVE, where the dump has a memory map.",
+            ),
+            run("lm", "Unloaded modules near the address."),
+        ],
+        fix: &[
+            "See memory-released and bad-pointer; with MiniDumpWithFullMemoryInfo (0x800) the next dump says more.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::MemoryMapped),
+        title: "The memory is a mapped view",
+        means: "The region is of type MEM_MAPPED: a file or a shared section object, which another process may have mapped too. Handles, thread ids and addresses in a section mean something in one process only.",
+        arises: &[
+            "A structure with a section in a named file mapping.",
+            "A private mapping that nobody shares: then it is harmless.",
+        ],
+        confirm: &[
+            run("!address SECTION", "Type MEM_MAPPED, and the file where there is one."),
+            run(
+                "!handle 0 f Section",
+                "The section objects that the process has open, with their names.",
+            ),
+        ],
+        fix: &["If the memory is shared, use a named mutex: see cross-process."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnDeadStack),
+        title: "The section lies below the live frames of a stack",
+        means: "The function whose local variable the section was has returned. Every later call writes over it, so that its bytes accuse nobody.",
+        arises: &[
+            "A pointer or reference to a local object was given to a thread, a callback or a container that outlived the function.",
+            "A lambda that captures by reference and runs later.",
+        ],
+        confirm: &[
+            run("!address SECTION", "Whose stack it is."),
+            run("r", "The stack pointer of the thread: the section lies below it."),
+            look(
+                "AddressSanitizer with detect_stack_use_after_return, or moving the object to the heap under page heap, shows the first late use.",
+            ),
+        ],
+        fix: &[
+            "Let the object live on the heap with shared ownership, or wait for its users before the function returns; see memory-released.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnOtherStack),
+        title: "The section lies on another thread's live stack",
+        means: "It is a local variable of a function that still runs in another thread. That is legal as long as the function outlives the use, and fragile.",
+        arises: &[
+            "A helper thread uses an object on its starter's stack.",
+            "The function that held the object has returned, and another frame lies there now.",
+        ],
+        confirm: &[run(
+            "~*k",
+            "The frame of the other thread that holds the address: does it wait for this thread?",
+        )],
+        fix: &["Make the function wait for the thread on every path, exceptions included."],
+    },
+];

@@ -1,0 +1,149 @@
+//! Other sections of the process: those beside the failed one that are damaged in the same way, and those in the data
+//! of modules whose events are gone too.
+
+use super::{Case, Finding, FindingId, has};
+use crate::critsec::debug_info::{DebugInfoState, is_possible_pointer};
+use crate::critsec::handle::{is_plausible, reach_of_table};
+use crate::critsec::layout::Layout;
+use crate::critsec::lock_count::{self, is_after_signal};
+use crate::critsec::{CriticalSection, search, spin_count};
+use crate::dump::handles::HandleTable;
+
+/// Bytes on either side of the section in which others are looked for.
+const REACH: u64 = 0x400;
+/// Most bytes of modules' data searched.
+const BUDGET: usize = 4 << 20;
+/// Most sections whose events are gone that are counted.
+const MAX_LOST: usize = 256;
+/// Most places looked at closely.
+const MAX_TRIED: usize = 8192;
+/// What is said when one of the three is reached.
+const BOUND: &str = "the search of modules' data for sections (4 MiB, 8192 places, 256 sections)";
+
+/// Which part of a section is damaged, while the others are in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Damaged {
+    Head,
+    Handle,
+    Tail,
+}
+
+/// Sections beside the failed one that are damaged just as it is.
+///
+/// - situation: objects of one size lie side by side, each with a section and a buffer that is too small.
+/// - example: DebugInfo is text here, and in another section 0x80 bytes on.
+/// - handling: at distances up to 1 KiB on both sides, a section of which the same part is damaged and all other
+///   parts are in order, with a lock state that agrees in itself.
+/// - test: `siblings_with_the_same_damage_are_seen`.
+pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let damaged = match findings {
+        _ if has(findings, FindingId::HeadDamaged) => Damaged::Head,
+        _ if has(findings, FindingId::OnlyHandleDamaged) => Damaged::Handle,
+        _ if has(findings, FindingId::TailDamaged) => Damaged::Tail,
+        _ => return,
+    };
+    let Some(section) = case.section else { return };
+    let layout = Layout::of(section.width);
+    let steps = REACH.checked_div(section.width.bytes()).unwrap_or(0);
+    let distances = (1..=steps).filter_map(|step| step.checked_mul(section.width.bytes()));
+    let mut alike = Vec::new();
+    for distance in distances.filter(|distance| *distance >= layout.size) {
+        let places = [section.address.checked_sub(distance), section.address.checked_add(distance)];
+        for address in places.into_iter().flatten() {
+            let other = CriticalSection::read(case.scene.dump, address, section.encoding);
+            if damage_of(case, &other) == Some(damaged) {
+                alike.push((distance, address));
+            }
+        }
+    }
+    let Some((stride, first)) = alike.first() else { return };
+    findings.push(Finding::new(
+        FindingId::NeighboursDamagedAlike,
+        format!(
+            "{} section(s) near by are damaged in the same way, the nearest {stride:#x} bytes away at {first:#x}.",
+            alike.len()
+        ),
+        format!("memory at {first:#x}"),
+    ));
+}
+
+/// The damaged part of what is otherwise a section.
+fn damage_of(case: Case<'_, '_>, section: &CriticalSection) -> Option<Damaged> {
+    let dump = case.scene.dump;
+    let raw = section.raw?;
+    let owned = dump.threads.iter().any(|thread| u64::from(thread.id) == raw.owning_thread);
+    let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
+    let agrees = match (raw.owning_thread, raw.recursion_count) {
+        (0, 0) => raw.lock_count == -1 || is_after_signal(section.encoding, raw.lock_count),
+        (_, 1..) => owned && state.locked,
+        _ => false,
+    };
+    let few = usize::try_from(state.waiters).is_ok_and(|waiters| waiters <= dump.threads.len());
+    if !agrees || !few {
+        return None;
+    }
+    let value = raw.lock_semaphore;
+    let handle = value == 0 || value == section.width.all_ones() || is_plausible(dump, value);
+    let spin = spin_count::is_plausible(raw.spin_count);
+    let head = matches!(section.debug_info?, DebugInfoState::Own(_) | DebugInfoState::Absent);
+    match (section.debug_info?, head, handle, spin) {
+        (DebugInfoState::Impossible, _, true, true) => Some(Damaged::Head),
+        (_, true, false, true) => Some(Damaged::Handle),
+        (_, true, _, false) => Some(Damaged::Tail),
+        _ => None,
+    }
+}
+
+/// Sections in the data of modules whose LockSemaphore is no open handle.
+///
+/// - situation: one bug that closes strangers' handles hits several sections; Windows 8 and later list hardly any.
+/// - example: a static section whose DebugInfo is -1 and whose LockSemaphore 0x1A4 is not open either.
+/// - handling: a word in a writable part of a module that could be a handle and is not open, where all fields around
+///   it make a section; [`BUDGET`] bytes at most.
+/// - test: `static_sections_without_their_events_are_found`.
+pub(super) fn static_sections_without_events(case: Case<'_, '_>, table: &HandleTable) -> Vec<u64> {
+    let Some(section) = case.section else { return Vec::new() };
+    let width = section.width;
+    let offset = Layout::of(width).lock_semaphore;
+    let reach = reach_of_table(table);
+    let mut left = BUDGET;
+    let mut lost = Vec::new();
+    let mut tried = 0usize;
+    for module in case.scene.images.modules() {
+        let Ok(image) = module.image() else { continue };
+        for part in image.sections.iter().filter(|part| part.is_writable()) {
+            let Some(start) = image.address(part.virtual_address) else { continue };
+            let size = usize::try_from(part.virtual_size).unwrap_or(0).min(left);
+            if left == 0 || lost.len() >= MAX_LOST {
+                case.scene.flows.cut(BOUND);
+                return lost;
+            }
+            let bytes = case.scene.dump.memory.read_up_to(start, size);
+            left = left.saturating_sub(bytes.len());
+            for (at, value) in super::claims::words(case, start, &bytes) {
+                let is_gone = value != 0
+                    && value.is_multiple_of(4)
+                    && value <= reach
+                    && table.get(value).is_none();
+                let Some(address) = at.checked_sub(offset).filter(|_| is_gone) else { continue };
+                let record = case.scene.dump.memory.pointer(address, width);
+                if !record.is_some_and(|record| {
+                    record == width.all_ones() || is_possible_pointer(record, width)
+                }) {
+                    continue;
+                }
+                tried = tried.saturating_add(1);
+                if tried > MAX_TRIED {
+                    case.scene.flows.cut(BOUND);
+                    return lost;
+                }
+                if address != section.address
+                    && search::genuine(case.scene.dump, address, section.encoding).is_some()
+                {
+                    lost.push(address);
+                }
+            }
+        }
+    }
+    lost
+}
