@@ -17,14 +17,11 @@ import sys
 from collections.abc import Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import environment
 import shards
 from shards import Recipe, ScanFailed
-
-if TYPE_CHECKING:
-    import ray
 
 # Tasks waiting per core: enough that none is idle and that an autoscaler sees the demand, few enough for the
 # driver's memory.
@@ -59,7 +56,7 @@ def _positive(text: str) -> int:
 
 
 class Driver:
-    """Hands shards out and waits for them."""
+    """Hands shards out and waits for them. Ray is there only now: `environment.enter` may have had to install it."""
 
     def __init__(self, recipe: Recipe, jobs: int, retries: int) -> None:
         import ray.cloudpickle
@@ -71,7 +68,7 @@ class Driver:
         self.task = decorate(shards.scan_shard)
         self.recipe = recipe
         self.jobs = jobs
-        self.pending: dict[ray.ObjectRef, Path] = {}
+        self.pending: dict[Any, Path] = {}
         self.scanned = 0
         self.failed: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Tests of the scan on Ray: the shards by themselves, and a job on a cluster of two nodes that loses a worker and a node.
+"""Tests of the scan on Ray: the shards by themselves, and a job on two nodes that loses a worker and a node.
 
 CSDUMP names the program; the dumps are the lab's. Where Ray cannot be installed, its test is skipped and says why.
 """
@@ -32,7 +32,7 @@ no_ray = ""
 
 def lab() -> list[bytes]:
     """The lab's dumps, and a file that is not there."""
-    return sorted(os.fsencode(path) for path in LAB.glob("*.dmp*")) + [b"/nowhere/at all.dmp"]
+    return [*sorted(os.fsencode(path) for path in LAB.glob("*.dmp*")), b"/nowhere/at all.dmp"]
 
 
 def single_machine(paths: list[bytes]) -> tuple[int, list[bytes]]:
@@ -75,7 +75,7 @@ class Shards(Folder):
         self.assertGreater(len(b"\n".join(names)), 2 * shards.CHUNK)
         cut = list(shards.cut(shards.read_paths(io.BytesIO(b"\n".join(names)), False), 30_000))
         self.assertEqual([len(shard) for shard in cut], [30_000] * 6 + [20_000])
-        self.assertEqual(sum(cut, []), names)
+        self.assertEqual([name for shard in cut for name in shard], names)
 
     def test_a_name_stands_for_all_that_the_lines_depend_on(self) -> None:
         recipe = shards.Recipe("csdump", ("--hash",), "csdump 1")
