@@ -34,7 +34,9 @@ pub fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
 pub fn cab(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = cab::CabinetBuilder::new();
     let folder = builder.add_folder(cab::CompressionType::MsZip);
-    members.iter().for_each(|(name, _)| drop(folder.add_file(*name)));
+    for (name, _) in members {
+        folder.add_file(*name);
+    }
     let mut writer = builder.build(Cursor::new(Vec::new())).unwrap();
     let mut contents = members.iter();
     while let Some(mut file) = writer.next_file().unwrap() {
