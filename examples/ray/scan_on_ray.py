@@ -105,7 +105,9 @@ class Driver:
 
 def scan(args: argparse.Namespace) -> int:
     """Scans all shards that are not there yet, and merges. Raises `ScanFailed`, `ValueError` and `OSError`."""
-    recipe = Recipe(args.csdump, tuple(args.options), shards.version_of(args.csdump))
+    # Workers have other working folders.
+    csdump = os.path.abspath(args.csdump) if os.sep in args.csdump else args.csdump
+    recipe = Recipe(csdump, tuple(args.options), shards.version_of(csdump))
     folder = args.output.resolve() / "shards"
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(args.output), _listing(args.files_from) as listing, _connected(args.address):
@@ -122,7 +124,7 @@ def scan(args: argparse.Namespace) -> int:
         _say(f"{len(files)} shards: {driver.scanned} scanned, {len(driver.failed)} failed")
         if driver.failed:
             raise ScanFailed("nothing merged; " + "; ".join(driver.failed[:10]))
-        return shards.merge(args.csdump, files, args.output / "results.jsonl")
+        return shards.merge(csdump, files, args.output / "results.jsonl")
 
 
 @contextlib.contextmanager
