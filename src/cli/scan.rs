@@ -169,18 +169,26 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Takes over what the store has.
+    /// Takes over what the store has, line by line: there may be millions.
     fn resume(&mut self, path: &Path, plan: &Plan<'_>) -> anyhow::Result<()> {
-        let mut earlier = Vec::new();
-        let store = Store::open(path, |file| plan.fate(file), |line| earlier.push(line))?;
+        let mut taken = Ok(());
+        let store = Store::open(
+            path,
+            |file| plan.fate(file),
+            |line| {
+                if taken.is_ok() {
+                    taken = self.take_over(&line);
+                }
+            },
+        )?;
         self.store = Some(store);
-        for line in earlier {
-            self.summary.add(&line);
-            if self.style != Style::Jsonl {
-                self.write_line(&line)?;
-            }
-        }
-        Ok(())
+        taken
+    }
+
+    /// Takes a line of the store in.
+    fn take_over(&mut self, line: &Line) -> anyhow::Result<()> {
+        self.summary.add(line);
+        if self.style == Style::Jsonl { Ok(()) } else { self.write_line(line) }
     }
 
     fn shared(&mut self, args: &ScanArgs) -> Shared {

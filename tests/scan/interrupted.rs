@@ -148,3 +148,44 @@ fn a_resumed_scan_examines_only_what_is_new_or_changed() {
     resume(&[&exclude[..], &["--rescan"]].concat());
     assert_eq!(set(&store), before);
 }
+
+/// Resuming a store takes no more memory for many lines than for few.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_store_is_summed_up_line_by_line() {
+    const LINES: usize = 6000;
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("a.dmp");
+    fs::write(&dump, super::unpacked(super::FAILURE)).unwrap();
+    let output = scan([dump.as_os_str()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = text.lines().next().unwrap().to_owned() + "\n";
+    let store = folder.path().join("results.jsonl");
+    fs::write(&store, line.repeat(LINES)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_csdump"))
+        .args(["scan", "--jobs", "1", "--format", "jsonl", "--files-from", "/dev/null", "--resume"])
+        .arg(&store)
+        .spawn()
+        .unwrap();
+    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        peak = peak.max(resident_peak(&status));
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert!(child.wait().unwrap().success());
+    let text = fs::read_to_string(&store).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["failures"], LINES);
+    // All lines together would be several times that.
+    let allowed = 24 << 20;
+    assert!(peak > 0 && peak < allowed, "{peak} bytes for a store of {} bytes", text.len());
+}
+
+/// `VmHWM` of /proc/PID/status (proc_pid_status(5)), in bytes; 0 when the process has just ended.
+#[cfg(target_os = "linux")]
+fn resident_peak(status: &Path) -> u64 {
+    let text = fs::read_to_string(status).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0) * 1024
+}
