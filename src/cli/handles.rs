@@ -18,7 +18,7 @@ pub(super) fn run(args: &HandlesArgs) -> anyhow::Result<Exit> {
         Err(error) => {
             message::write(&text::error_sentence(&error));
             if args.format == HandlesFormat::Json {
-                output.write(&json::render(&Line::Error(error), args.pretty)?)?;
+                output.write(&json::render(&Line::Error(*error), args.pretty)?)?;
             }
             return Ok(Exit::Error);
         }
