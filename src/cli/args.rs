@@ -136,6 +136,8 @@ pub(super) enum ScanFormat {
     Jsonl,
     /// One row per dump
     Csv,
+    /// A page for a browser: the summary and one report per group
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -159,6 +161,8 @@ pub(super) enum Format {
     Text,
     /// One line per dump, for programs
     Json,
+    /// A page for a browser
+    Html,
 }
 
 /// When to use colour.

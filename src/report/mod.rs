@@ -5,6 +5,7 @@ pub mod dump_info;
 pub mod escape;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod html;
 pub mod json;
 pub mod model;
 pub mod names;
@@ -14,3 +15,4 @@ mod scan_model;
 pub mod scan_table;
 pub mod text;
 pub mod time;
+mod wording;

@@ -3,16 +3,15 @@
 //! One file per block. Every block writes through [`page::Page`], which escapes all that it lays out.
 
 mod advice;
-mod causes;
+pub(super) mod causes;
 mod page;
-mod section;
-mod stack;
-mod summary;
-mod wording;
+pub(super) mod section;
+pub(super) mod stack;
+pub(super) mod summary;
 
 pub(super) use self::page::Page;
-use super::escape;
 use super::model::{ErrorLine, Line, Outcome, Report};
+use super::{escape, wording};
 
 /// Width of the text in columns, when nothing says another.
 pub const DEFAULT_WIDTH: u16 = 100;

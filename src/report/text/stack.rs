@@ -19,7 +19,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         let cells = vec![
             format!("{index:>2}"),
             escape::name(&frame.trust),
-            place(frame),
+            wording::place(frame),
             frame.function_source.as_deref().map_or_else(String::new, escape::name),
             escape::name(&frame.address),
         ];
@@ -40,24 +40,12 @@ fn nested(page: &mut Page, crash: &CrashInfo) {
     );
 }
 
-/// `module!function+offset`, `module+offset`, or that no module is there.
-fn place(frame: &FrameInfo) -> String {
-    let Some(module) = frame.module.as_deref().map(escape::name) else {
-        return "(no module)".to_owned();
-    };
-    let offset = |value: &Option<String>| {
-        value.as_deref().map_or_else(String::new, |offset| format!("+{}", escape::name(offset)))
-    };
-    match &frame.function {
-        Some(function) => {
-            format!("{module}!{}{}", escape::one_line(function, 48), offset(&frame.function_offset))
-        }
-        None => format!("{module}{}", offset(&frame.module_offset)),
-    }
+/// A frame that was only guessed.
+pub(in crate::report) fn guessed(frame: &FrameInfo) -> bool {
+    frame.trust.contains("scan") || frame.trust == "none"
 }
 
-/// A frame that was only guessed stands back.
+/// What was guessed stands back.
 fn style(frame: &FrameInfo) -> Style {
-    let guessed = frame.trust.contains("scan") || frame.trust == "none";
-    if guessed { Style::new().dimmed() } else { Style::new() }
+    if guessed(frame) { Style::new().dimmed() } else { Style::new() }
 }

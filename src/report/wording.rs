@@ -1,7 +1,7 @@
 //! Words for the ids of the model.
 
 use crate::report::escape;
-use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, ProcessInfo};
+use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, FrameInfo, ProcessInfo};
 
 /// The Windows function behind `crash.operation`; an unknown id stands for itself.
 pub(super) fn operation(id: &str) -> &str {
@@ -129,6 +129,22 @@ pub(super) fn error_sentence(error: &ErrorLine) -> String {
         text = format!("{text}; at byte {offset} of the file");
     }
     text
+}
+
+/// `module!function+offset`, `module+offset`, or that no module is there.
+pub(super) fn place(frame: &FrameInfo) -> String {
+    let Some(module) = frame.module.as_deref().map(escape::name) else {
+        return "(no module)".to_owned();
+    };
+    let offset = |value: &Option<String>| {
+        value.as_deref().map_or_else(String::new, |offset| format!("+{}", escape::name(offset)))
+    };
+    match &frame.function {
+        Some(function) => {
+            format!("{module}!{}{}", escape::one_line(function, 48), offset(&frame.function_offset))
+        }
+        None => format!("{module}{}", offset(&frame.module_offset)),
+    }
 }
 
 fn bytes(count: u64) -> String {
