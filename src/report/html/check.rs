@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 /// Elements without an end tag.
-const VOID: [&str; 5] = ["meta", "br", "input", "link", "img"];
+const VOID: [&str; 6] = ["meta", "br", "input", "link", "img", "col"];
 /// All elements that the templates use. Any other came from a dump.
 const KNOWN: &str = "html head meta title style body a header p nav ol ul li main h1 h2 h3 h4 h5 article section div \
-    span dl dt dd strong code svg desc rect g table thead tbody tr th td details summary br script footer figure \
+    span dl dt dd strong code svg desc rect g table colgroup col thead tbody tr th td details summary br script footer figure \
     figcaption label input button";
 
 /// Reads all of `page`; panics at what is not well-formed. Returns the names of the elements and the attributes.
