@@ -120,7 +120,7 @@ impl ReportView {
             below: level.saturating_add(1),
             outcome: outcome(report.outcome),
             headline: headline(report),
-            statement: verdict.map(|verdict| escape::cell(&verdict.statement)),
+            statement: verdict.map(|verdict| sentence(&verdict.statement)),
             confidence: verdict.map(|verdict| escape::name(&verdict.confidence)),
             facts: facts(report),
             why: why(report),
@@ -164,6 +164,11 @@ impl ReportView {
     }
 }
 
+/// A sentence in which a number keeps its per cent sign.
+pub(super) fn sentence(text: &str) -> String {
+    escape::cell(text).replace(" %", "\u{a0}%")
+}
+
 fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Diagnosed => "diagnosed",
@@ -175,7 +180,7 @@ fn outcome(outcome: Outcome) -> &'static str {
 fn headline(report: &Report) -> String {
     match report.outcome {
         Outcome::NotApplicable => "Not a critical-section failure".into(),
-        _ => escape::cell(&summary::headline(report).replacen(" FAILED: ", " failed: ", 1)),
+        _ => sentence(&summary::headline(report).replacen(" FAILED: ", " failed: ", 1)),
     }
 }
 
@@ -203,12 +208,17 @@ fn why(report: &Report) -> Option<Why> {
         let strongest = causes::strongest(found).into_iter().take(MAX_CONTRIBUTIONS);
         strongest.map(|found| fact(report, found)).collect()
     };
+    // Of an open cause the summary would read as if it were known.
+    let summary = (decided && !top.summary.is_empty()).then(|| escape::cell(&top.summary));
+    let (supporting, contradicting) = (side(&top.supporting), side(&top.contradicting));
+    if summary.is_none() && supporting.is_empty() && contradicting.is_empty() {
+        return None;
+    }
     Some(Why {
         title: escape::cell(&format!("{heading} {}: {}", top.id, top.title)),
-        // Of an open cause the summary would read as if it were known.
-        summary: (decided && !top.summary.is_empty()).then(|| escape::cell(&top.summary)),
-        supporting: side(&top.supporting),
-        contradicting: side(&top.contradicting),
+        summary,
+        supporting,
+        contradicting,
     })
 }
 

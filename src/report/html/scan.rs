@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::bars::Chart;
 use super::days::Days;
-use super::report::ReportView;
+use super::report::{ReportView, sentence};
 use crate::report::escape;
 use crate::report::model::{Count, GroupInfo, Report, Summary};
 use crate::report::scan_table;
@@ -118,7 +118,7 @@ impl Group {
             count: group.count,
             diagnosed: group.diagnosed,
             signature: signature.split('|').map(|part| part.trim().to_owned()).collect(),
-            statement: escape::cell(&group.statement),
+            statement: sentence(&group.statement),
             causes: list(&group.causes),
             programs: list(&group.programs),
             seen: between(group.first_seen.as_deref(), group.last_seen.as_deref()),

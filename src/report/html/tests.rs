@@ -117,6 +117,18 @@ fn text_from_a_dump_stays_text() {
     }
 }
 
+/// What is open has no heading that promises a reason.
+#[test]
+fn an_open_cause_shows_the_findings_in_place_of_reasons() {
+    let page = article(0, &Line::Report(Box::new(fixture::inconclusive()))).unwrap();
+    assert!(!page.contains("Likeliest handle-closed"), "{page}");
+    assert!(page.contains("<details class=\"all\" open><summary>All findings (1)"), "{page}");
+    let page = article(0, &Line::Report(Box::new(fixture::diagnosed()))).unwrap();
+    assert!(
+        page.contains("Why handle-closed") && page.contains("<details class=\"all\"><summary>")
+    );
+}
+
 #[test]
 fn a_scan_without_failures_is_a_page_too() {
     let page = scan(&Summarizer::default().finish(false), |_| None).unwrap();
