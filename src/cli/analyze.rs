@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use anstream::ColorChoice;
 use anyhow::bail;
 use csdump::report::model::{ErrorLine, Line};
-use csdump::report::{escape, json, markdown, text};
+use csdump::report::{escape, html, json, markdown, text};
 
 use super::args::{AnalyzeArgs, Format, Source};
 use super::exit::{Exit, Tally};
@@ -26,16 +26,23 @@ pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
     let to_file = args.output_file().is_some();
     let choice = match args.format {
         Format::Text => output::choice(args.color, to_file),
-        Format::Json | Format::Markdown => ColorChoice::Never,
+        Format::Json | Format::Markdown | Format::Html => ColorChoice::Never,
     };
     let mut output = Output::open(args.output_file(), choice)?;
     let layout = output::layout(args.color, to_file);
     let mut tally = Tally::default();
+    if args.format == Format::Html {
+        let names: Vec<String> = args.dumps.iter().map(Source::name).collect();
+        output.write(&html::opening(&names)?)?;
+    }
     for (index, source) in args.dumps.iter().enumerate() {
         let line = guarded(engine, source, args.hash);
         tally.count(&line);
         tell(args, source, &line);
         output.write(&rendered(args, layout, index, source, &line)?)?;
+    }
+    if args.format == Format::Html {
+        output.write(&html::closing()?)?;
     }
     output.finish()?;
     Ok(tally.exit())
@@ -92,6 +99,7 @@ fn rendered(
             let rule = if index == 0 { "" } else { markdown::RULE };
             format!("{rule}{}", markdown::render(line))
         }
+        (Format::Html, line) => html::article(index, line)?,
         (Format::Text, Line::Report(report)) => {
             let text = text::render_report(report, layout);
             if args.dumps.len() > 1 { format!("{}{text}", title(index, source)) } else { text }

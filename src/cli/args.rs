@@ -147,6 +147,8 @@ pub(super) enum ScanFormat {
     Jsonl,
     /// One row per dump
     Csv,
+    /// A page for a browser: the summary and one report per group
+    Html,
 }
 
 #[derive(Debug, Args)]
@@ -221,6 +223,8 @@ pub(super) enum Format {
     Json,
     /// To paste into an issue tracker; GitHub-flavoured
     Markdown,
+    /// A page for a browser
+    Html,
 }
 
 /// A rendering of an explanation.

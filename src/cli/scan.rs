@@ -11,7 +11,8 @@ use anstream::ColorChoice;
 use anyhow::Context;
 use csdump::dump::Limits;
 use csdump::report::model::Line;
-use csdump::report::{json, scan_csv, scan_table, text};
+use csdump::report::{html, json, scan_csv, scan_table, text};
+use csdump::scan::examples::Examples;
 use csdump::scan::store::{Earlier, Fate, Store};
 use csdump::scan::summary::Summarizer;
 use csdump::scan::walk::{self, Filter};
@@ -112,6 +113,7 @@ enum Style {
     Brief,
     Jsonl,
     Csv,
+    Html,
 }
 
 impl Style {
@@ -126,6 +128,7 @@ impl Style {
             ScanFormat::Table => Self::Table,
             ScanFormat::Jsonl => Self::Jsonl,
             ScanFormat::Csv => Self::Csv,
+            ScanFormat::Html => Self::Html,
         }
     }
 }
@@ -137,6 +140,8 @@ struct Scan {
     output: Option<Output>,
     store: Option<Store>,
     summary: Summarizer,
+    /// Reports for the page; other styles need none.
+    examples: Option<Examples>,
     progress: Progress,
     quiet: bool,
 }
@@ -149,7 +154,7 @@ impl Scan {
             // The store has the lines.
             Style::Jsonl if args.resume.is_some() && args.output.is_none() => None,
             Style::Jsonl => Some(Output::growing(file)?),
-            Style::Csv => Some(Output::open(file, ColorChoice::Never)?),
+            Style::Csv | Style::Html => Some(Output::open(file, ColorChoice::Never)?),
             Style::Table | Style::Brief => {
                 Some(Output::open(file, output::choice(args.color, file.is_some()))?)
             }
@@ -160,6 +165,7 @@ impl Scan {
             output,
             store: None,
             summary: Summarizer::default(),
+            examples: (style == Style::Html).then(Examples::default),
             progress: Progress::new(args.quiet),
             quiet: args.quiet,
         };
@@ -187,7 +193,7 @@ impl Scan {
 
     /// Takes a line of the store in.
     fn take_over(&mut self, line: &Line) -> anyhow::Result<()> {
-        self.summary.add(line);
+        self.count(line);
         if self.style == Style::Jsonl { Ok(()) } else { self.write_line(line) }
     }
 
@@ -220,7 +226,7 @@ impl Scan {
             store.append(&lines?.concat()).context("cannot write the store")?;
         }
         for line in &result.lines {
-            self.summary.add(line);
+            self.count(line);
             self.write_line(line)?;
             if let Line::Error(error) = line
                 && !self.quiet
@@ -232,9 +238,16 @@ impl Scan {
         Ok(())
     }
 
+    fn count(&mut self, line: &Line) {
+        let is_example = self.summary.add(line);
+        if let Some(examples) = self.examples.as_mut().filter(|_| is_example) {
+            examples.keep(line);
+        }
+    }
+
     fn write_line(&mut self, line: &Line) -> anyhow::Result<()> {
         let text = match self.style {
-            Style::Table => return Ok(()),
+            Style::Table | Style::Html => return Ok(()),
             Style::Brief => scan_table::brief(line),
             Style::Jsonl => json::render(line, false)?,
             Style::Csv => scan_csv::row(line),
@@ -259,12 +272,16 @@ impl Scan {
         match self.style {
             Style::Table => self.write(&scan_table::render(&summary, self.layout))?,
             Style::Jsonl => self.write_line(&line)?,
+            Style::Html => {
+                let examples = self.examples.take().unwrap_or_default();
+                self.write(&html::scan(&summary, |group| examples.of(group))?)?;
+            }
             Style::Brief | Style::Csv => {}
         }
         if let Some(output) = self.output.take() {
             output.finish()?;
         }
-        if interrupted && self.style != Style::Table {
+        if interrupted && !matches!(self.style, Style::Table | Style::Html) {
             message::write("the scan was broken off");
         }
         Ok(match (interrupted || summary.errors > 0, summary.failures > 0) {

@@ -7,6 +7,7 @@ pub mod escape;
 pub(crate) mod fixture;
 pub mod handles;
 mod history;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;

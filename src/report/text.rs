@@ -3,14 +3,14 @@
 //! One file per block. Every block writes through [`page::Page`], which escapes all that it lays out.
 
 mod advice;
-mod causes;
+pub(super) mod causes;
 mod explain;
 mod handles;
 mod history;
 mod page;
-mod section;
-mod stack;
-mod summary;
+pub(super) mod section;
+pub(super) mod stack;
+pub(super) mod summary;
 
 pub use self::explain::{explanations, index};
 

@@ -40,10 +40,38 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// Number of the day since 1970-01-01 of a date as `2026-11-24`; `None` for what is no date, and beyond what
+/// 32-bit seconds reach.
+#[must_use]
+pub fn day_number(date: &str) -> Option<u32> {
+    let mut parts = date.splitn(3, '-').map(|part| part.parse::<u32>().ok());
+    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+    if !(1970..=2106).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Near enough below the day, then on to it: no second calendar to keep right.
+    let below = year.checked_sub(1970)?.checked_mul(365)?;
+    let below = below.checked_add(month.checked_sub(1)?.checked_mul(28)?)?;
+    (below..below.saturating_add(128)).find(|number| {
+        let time = number.checked_mul(86_400).map(rfc3339);
+        time.is_some_and(|time| time.get(..10) == Some(date))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{rfc3339, rfc3339_nanos};
+    use super::{day_number, rfc3339, rfc3339_nanos};
     use std::time::Duration;
+
+    #[test]
+    fn every_day_has_its_number() {
+        for number in 0..=u32::MAX / 86_400 {
+            assert_eq!(day_number(&rfc3339(number * 86_400)[..10]), Some(number));
+        }
+        for bad in ["", "2026", "2026-02-30", "2026-13-01", "1969-12-31", "2106-02-08", "x-1-1"] {
+            assert_eq!(day_number(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn known_times() {

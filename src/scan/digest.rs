@@ -74,7 +74,6 @@ impl Failure {
             .os
             .as_ref()
             .map_or(UNKNOWN.to_owned(), |os| format!("Windows {}.{}", os.version, os.build));
-        let signature = report.signature.as_ref();
         Self {
             place: place(&dump.path, dump.member.as_deref()),
             decided,
@@ -87,13 +86,24 @@ impl Failure {
             module: module.unwrap_or(UNKNOWN).to_owned(),
             system: format!("{system} {}", dump.cpu),
             time: dump.time.clone(),
-            signature: signature.map_or((UNKNOWN.to_owned(), 0), |signature| {
-                (signature.cause.clone(), signature.version)
-            }),
-            stack: signature.map_or(UNKNOWN, |signature| &signature.stack).to_owned(),
+            signature: signature_of(report),
+            stack: report
+                .signature
+                .as_ref()
+                .map_or(UNKNOWN, |signature| &signature.stack)
+                .to_owned(),
             statement: verdict.map_or(String::new(), |verdict| verdict.statement.clone()),
         }
     }
+}
+
+/// `signature.cause`, with its version: what groups reports.
+#[must_use]
+pub fn signature_of(report: &Report) -> (String, u32) {
+    report
+        .signature
+        .as_ref()
+        .map_or((UNKNOWN.to_owned(), 0), |signature| (signature.cause.clone(), signature.version))
 }
 
 /// A file, and the member in it.

@@ -5,6 +5,7 @@
 
 pub mod collected;
 pub mod digest;
+pub mod examples;
 pub mod run;
 pub mod store;
 pub mod summary;

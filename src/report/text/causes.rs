@@ -66,7 +66,7 @@ fn side<'a>(
 }
 
 /// Hard constraints first, then by the size of the weight.
-fn strongest(found: &[Contribution]) -> Vec<&Contribution> {
+pub(in crate::report) fn strongest(found: &[Contribution]) -> Vec<&Contribution> {
     let size = |found: &Contribution| found.weight.map_or(f64::INFINITY, f64::abs);
     let mut sorted: Vec<_> = found.iter().collect();
     sorted.sort_by(|a, b| size(b).total_cmp(&size(a)));

@@ -44,7 +44,8 @@ pub(super) fn handle(page: &mut Page, report: &Report) {
     page.pairs(&rows);
 }
 
-fn rows(
+/// The fields: name, raw value, meaning.
+pub(in crate::report) fn rows(
     fields: &FieldsInfo,
     section: &SectionInfo,
     handle: Option<&HandleInfo>,

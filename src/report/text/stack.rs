@@ -46,8 +46,12 @@ pub(super) fn brief(frame: &FrameInfo) -> (Vec<String>, Style) {
     (cells, Style::new())
 }
 
-/// A frame that was only guessed stands back.
+/// A frame that was only guessed.
+pub(in crate::report) fn guessed(frame: &FrameInfo) -> bool {
+    frame.trust.contains("scan") || frame.trust == "none"
+}
+
+/// What was guessed stands back.
 fn style(frame: &FrameInfo) -> Style {
-    let guessed = frame.trust.contains("scan") || frame.trust == "none";
-    if guessed { Style::new().dimmed() } else { Style::new() }
+    if guessed(frame) { Style::new().dimmed() } else { Style::new() }
 }

@@ -36,7 +36,8 @@ pub(super) fn not_applicable(page: &mut Page, report: &Report) {
     page.pairs(&origin(report));
 }
 
-fn headline(report: &Report) -> String {
+/// What failed and the cause in a word.
+pub(in crate::report) fn headline(report: &Report) -> String {
     let failed = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
     let failed = failed.map_or("CRITICAL SECTION", wording::operation);
     let failed = escape::name(failed);
@@ -71,7 +72,8 @@ fn confidence(page: &mut Page, verdict: &Verdict) {
     page.styled_paragraph(&format!("Confidence: {}.", verdict.confidence), colour.on_default());
 }
 
-fn failure(report: &Report) -> Vec<(&'static str, String)> {
+/// What happened, name by name.
+pub(in crate::report) fn failure(report: &Report) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     if let Some(crash) = &report.crash {
         rows.push(("failed", call(crash)));
@@ -109,14 +111,16 @@ fn call(crash: &CrashInfo) -> String {
     }
 }
 
-fn thread(crash: &CrashInfo) -> String {
+/// Id and name of the thread.
+pub(in crate::report) fn thread(crash: &CrashInfo) -> String {
     match &crash.thread_name {
         Some(name) => format!("{} \"{}\"", crash.thread_id, escape::name(name)),
         None => crash.thread_id.clone(),
     }
 }
 
-fn origin(report: &Report) -> Vec<(&'static str, String)> {
+/// Where it happened, name by name.
+pub(in crate::report) fn origin(report: &Report) -> Vec<(&'static str, String)> {
     vec![
         ("process", wording::process(&report.dump.process)),
         ("system", wording::system(&report.dump)),
