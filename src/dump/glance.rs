@@ -9,9 +9,9 @@ use super::error::{DumpError, Warning, Warnings};
 use super::exception::{self, ExceptionStream};
 use super::header::{self, Directory, Header, StreamEntry, stream_type};
 use super::kind::{self, MemoryKind};
-use super::modules::Module;
+use super::modules::{self, Module};
 use super::process::{self, Process};
-use super::system::{self, System};
+use super::system::{self, Cpu, System};
 
 /// A dump at first glance. Fields are as those of [`Dump`](super::Dump), but for the version of Windows, which
 /// is not read from the PEB.
@@ -23,7 +23,8 @@ pub struct Glance<'a> {
     pub directory: Vec<StreamEntry>,
     /// CPU and version of Windows, without the PEB.
     pub system: System,
-    /// The loaded modules, in the dump's order; the first is the program.
+    /// Of the loaded modules, in the dump's order: the first, which is the program, the one that holds the exception's
+    /// address, and those of Windows that matter ([`NAMES`]).
     pub modules: Vec<Module>,
     /// The exception, when there was one.
     pub exception: Option<ExceptionStream>,
@@ -51,11 +52,12 @@ impl<'a> Glance<'a> {
             None => None,
         };
         let cpu = super::decide_cpu(&streams, info.as_ref(), &mut warnings);
-        let modules = super::read_modules(&streams, cpu, &mut warnings);
         let exception = streams.stream(stream_type::EXCEPTION).and_then(|stream| {
             let contexts = ContextReader::new(cpu);
             exception::read(bytes, stream, cpu.pointer_width(), &contexts, &mut warnings)
         });
+        let address = exception.as_ref().map(|exception| exception.record.address);
+        let modules = some_modules(&streams, cpu, address);
         let misc = streams.stream(stream_type::MISC_INFO);
         let comments = kind::comments(&streams);
         Ok(Self {
@@ -78,11 +80,26 @@ impl<'a> Glance<'a> {
         self.streams.file
     }
 
-    /// The module that holds `address`; where two overlap, the first in the list.
+    /// The module that holds the exception's address; where two overlap, the first in the list.
     #[must_use]
     pub fn module_at(&self, address: u64) -> Option<&Module> {
         self.modules.iter().find(|module| (module.base..module.end()).contains(&address))
     }
+}
+
+/// File names of the modules that are always read: they tell the version of Windows, the side of a WoW64 process, and
+/// whether Application Verifier is there.
+pub const NAMES: &[&str] =
+    &["ntdll.dll", "wow64.dll", "verifier.dll", "vrfcore.dll", "vfbasics.dll"];
+
+fn some_modules(streams: &Directory<'_>, cpu: Cpu, address: Option<u64>) -> Vec<Module> {
+    let stream = streams.stream(stream_type::MODULE_LIST);
+    let read = |stream| modules::read_some(streams.file, stream, address, NAMES);
+    let mut modules = stream.map(read).unwrap_or_default();
+    for module in &mut modules {
+        module.base = cpu.pointer_width().truncate(module.base);
+    }
+    modules
 }
 
 /// The kind of memory by the sizes in the lists, whose bytes are not touched.

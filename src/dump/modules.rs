@@ -85,6 +85,53 @@ pub(crate) fn read(file: &[u8], stream: Stream<'_>, warnings: &mut Warnings) -> 
     modules
 }
 
+/// The modules that a glance needs: the first, the one that holds `address`, and those of certain file names. The others
+/// cost only a look at the end of their names.
+pub(crate) fn read_some(
+    file: &[u8],
+    stream: Stream<'_>,
+    address: Option<u64>,
+    names: &[&str],
+) -> Vec<Module> {
+    let Some(layout) = stream.counted_list(ENTRY_SIZE) else { return Vec::new() };
+    let held = stream.held(layout, MAX_MODULES);
+    let mut modules = Vec::new();
+    for (index, (_, entry)) in stream.entries(layout, held).enumerate() {
+        let holds = || {
+            let offset = address?.checked_sub(u64_at(entry, 0)?)?;
+            Some(offset < u64::from(u32_at(entry, 8)?))
+        };
+        let is_named = || {
+            let rva = u32_at(entry, 20).map(u64::from);
+            rva.is_some_and(|rva| names.iter().any(|name| is_file_name(file, rva, name)))
+        };
+        if index == 0 || holds() == Some(true) || is_named() {
+            modules.extend(read_module(file, entry));
+        }
+    }
+    modules
+}
+
+/// Whether a MINIDUMP_STRING is a path of that file name (ASCII), without regard to case.
+fn is_file_name(file: &[u8], rva: u64, name: &str) -> bool {
+    let unit = |at: usize| {
+        let offset = usize::try_from(rva).ok()?.checked_add(4)?.checked_add(at.checked_mul(2)?)?;
+        u16_at(file, offset)
+    };
+    let bytes = usize::try_from(rva).ok().and_then(|rva| u32_at(file, rva));
+    let units = bytes.and_then(|bytes| usize::try_from(bytes / 2).ok());
+    let Some(start) = units.and_then(|units| units.checked_sub(name.len())) else { return false };
+    let is_same = |(index, byte): (usize, u8)| {
+        let found =
+            start.checked_add(index).and_then(unit).and_then(|unit| u8::try_from(unit).ok());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(&byte))
+    };
+    let before = start.checked_sub(1).map(unit);
+    let parts =
+        before.is_none_or(|unit| unit == Some(u16::from(b'\\')) || unit == Some(u16::from(b'/')));
+    parts && name.bytes().enumerate().all(is_same)
+}
+
 fn read_module(file: &[u8], entry: &[u8]) -> Option<Module> {
     let (size, time_date_stamp) = (u32_at(entry, 8)?, u32_at(entry, 16)?);
     let name = text::minidump_string(file, u32_at(entry, 20)?.into()).unwrap_or_default();
