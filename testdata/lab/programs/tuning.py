@@ -23,10 +23,10 @@ copy("grown", "NX", "GROWN=2 WAITERS=2", keep="pw")
 copy("grown-raw", "X", "GROWN=1 WAITERS=1 NO_DEBUG", twin="handle-closed", keep="w")
 copy("grown-events", "E", "GROWN=3 WAITERS=3", keep="w")
 copy("pages-gone", "XN", "OLD_PAGES=0 WAITERS=2 BY_GUARD", keep="w", note="the original's pages were given back")
-copy("pages-text", "X", "OLD_PAGES=1 WAITERS=1 CROWD=60", keep="pw", flags="-O1", note="the original's memory holds text")
+copy("pages-text", "X", "OLD_PAGES=1 WAITERS=1 CROWD=60", keep="w", flags="-O1", note="the original's memory holds text")
 copy("pages-other", "NX", "OLD_PAGES=2 WAITERS=2", keep="w", note="an object with a section of its own lies over the original")
 copy("pages-anew", "XN", "OLD_PAGES=3 WAITERS=1", keep="wn", note="the original was made again at its place and is entered")
-copy("pages-taken", "XO", "OLD_PAGES=4 WAITERS=2", "handle-wrong-type", slot_type="Semaphore", twin="handle-closed", keep="fw", flags="-Os",
+copy("pages-taken", "XO", "OLD_PAGES=4 WAITERS=2", "handle-wrong-type", slot_type="Semaphore", twin="handle-closed", keep="w", flags="-Os",
      note="the event's number was given out again")
 copy("rotated", "NO", "ROTATED WAITERS=2 BY_VIRTUAL", keep="w")
 copy("popped", "XN", "POPPED", operation="enter", other_thread=True, keep="w", note="idle when it was copied")
@@ -80,7 +80,9 @@ over("ticks", "N", "WHEN_OWNED WAITERS=1", behind("unsigned", "(0x001C8AF4u-0x40
 over("handles", "XO", "WHEN_OWNED WAITERS=2", [("HANDLES", "2")], "handle-wrong-type", slot_type="Semaphore", keep="w", note="a table of handles, filled from its end", **CLOSED)
 over("id", "XNW", "VISITED=1", before("int", "(i)%4==3?0:4100+(i)", "4"), "debug-info-invalid", "enter", other_thread=True, keep="w", note="four bytes of DebugInfo")
 over("wide", "XO", "VISITED=1", before("WCHAR", "L\"\\\\contoso\\\\jobs\\\\\"[(i)%14]", RECURSION), "debug-info-invalid", "enter", other_thread=True, keep="w", note="a wide string stops behind LockCount")
-over("zeros", "NX", "VISITED=2", before("ULONG_PTR", "0", "sizeof(void*)"), "debug-info-invalid", "enter", other_thread=True, keep="pw", note="a NULL too many: DebugInfo")
+over("items", "XN", "VISITED=1", before("Item", "Item{700+2*(i),(i)&1}", OWNER), "debug-info-invalid", "enter", other_thread=True, keep="w", note="pairs of small numbers stop behind RecursionCount (x86: OwningThread)")
+over("items-owner", "XO", "VISITED=1", before("Item", "Item{900+4*(i),(i)&2}", SEM), "debug-info-invalid", "enter", other_thread=True, keep="w", note="pairs of small numbers stop behind OwningThread")
+over("zeros", "NX", "VISITED=2", before("ULONG_PTR", "0", "sizeof(void*)"), "debug-info-invalid", "enter", other_thread=True, keep="pw", twin="never-initialized", note="a NULL too many: DebugInfo")
 over("null-count", "N", "VISITED=1 SPIN=300", before("ULONG_PTR", "0", RECURSION), "debug-info-invalid", "enter", other_thread=True, keep="w", note="NULLs over DebugInfo and LockCount")
 over("flip-debug", "XN", "VISITED=1", stray("ULONG_PTR", "^=1u<<29", "0"), "debug-info-invalid", "enter", other_thread=True, keep="w")
 over("byte", "N", "WHEN_OWNED WAITERS=2 CROWD=30", stray("BYTE", "='A'", SEM + "+1"), "handle-slot-empty", keep="pw", note="one byte of LockSemaphore", **CLOSED)
@@ -93,7 +95,7 @@ over("flip-handle", "O", "WHEN_OWNED WAITERS=1 CROWD=25", stray("ULONG_PTR", "^=
 over("network", "XN", "WHEN_OWNED WAITERS=2", [("SWAP_BYTES", "1")], "handle-implausible", keep="w", note="LockSemaphore and SpinCount in the other byte order")
 over("exchanged", "XN", "WHEN_OWNED WAITERS=1", [("SWAP_FIELDS", "1")], "handle-wrong-type", keep="w", note="OwningThread and LockSemaphore exchanged", **CLOSED)
 over("cleared", "XO", "ENTERED WAITERS=2", [("CLEAR", "sizeof(Panel)")], "section-zeroed", "enter", keep="w", twin="deleted", note="cleared while it was owned and waited for")
-over("record-object", "XN", "DELETED=1", [], "debug-info-invalid", "delete", keep="w", note="DebugInfo points to another object")
+over("record-object", "XN", "DELETED=1", [], "debug-info-invalid", "delete", keep="w", twin="memory-released", note="DebugInfo points to another object")
 over("record-other", "NX", "DELETED=2", [], "debug-info-invalid", "delete", keep="pw", twin="copied", note="DebugInfo is that of a section deleted before")
 over("delete-ints", "W", "DELETED=0", before("int", "70000+(i)", "sizeof(void*)"), "debug-info-invalid", "delete", keep="w")
 
@@ -105,7 +107,7 @@ def pointer(name, sets, defines, mechanism, operation="enter", **more):
 
 
 pointer("off-8", "XW", "OFF_BY=8", "debug-info-invalid", keep="w", note="eight bytes too far")
-pointer("off-4", "N", "OFF_BY=4 SPIN=4000", "handle-slot-empty", keep="pw", twin="handle-closed", note="four bytes too far: the spin count stands where LockSemaphore would", absent=False)
+pointer("off-4", "N", "OFF_BY=4 SPIN=4000 HANDLE_READ=4000", "handle-slot-empty", handle_unknown=False, keep="pw", twin="handle-closed", note="four bytes too far: the spin count stands where LockSemaphore would", absent=False)
 pointer("off-16", "XN", "OFF_BY=16 ONCE_CONTENDED", "debug-info-invalid", keep="w", twin="corrupted", note="sixteen bytes too far")
 pointer("off-40", "X", "OFF_BY=40", "debug-info-invalid", keep="w", twin="corrupted", note="forty bytes: just behind the section")
 pointer("next-one", "XO", "NEXT_ONE=5", "section-zeroed", keep="pw", twin="never-initialized", note="the element behind the last that was made")

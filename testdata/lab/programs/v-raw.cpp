@@ -78,6 +78,7 @@ static int scenario()
     unit = slab();
     old_contents(OLD);
     did("never-initialized");
+    expect_handle(&unit->lock);
     return use_both(&unit->lock);
 }
 #elif defined(OLD_SHIFTED)
@@ -131,6 +132,7 @@ static int scenario()
     LeaveCriticalSection(&unit->lock);
     did("memory-released");
     old_contents(REUSED);
+    expect_handle(&unit->lock);
 #ifdef BOTH
     return use_both(&unit->lock);
 #else
