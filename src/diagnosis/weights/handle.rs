@@ -11,7 +11,10 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::HandleSlotEmpty,
         Group::HandleSlot,
-        &[w(HandleClosed, 0.5, "a closed handle leaves an empty slot; so does a wild value")],
+        &[
+            w(HandleClosed, 0.5, "a closed handle leaves an empty slot; so does a wild value"),
+            w(Copied, 0.5, "so does the original's deletion"),
+        ],
     ),
     row(
         FindingId::HandleInLiveRange,
@@ -175,7 +178,7 @@ pub(super) const ROWS: &[Row] = &[
             w(NeverInitialized, -4.0, "a handle that threads sleep on was once real"),
             w(
                 Copied,
-                2.0,
+                3.0,
                 "waiters of a copy went to sleep on its original's handle, when that was valid",
             ),
         ],

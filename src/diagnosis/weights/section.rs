@@ -125,6 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         Group::SpinCount,
         &[
             w(HandleClosed, 0.3, "as initialisation leaves it"),
+            w(Copied, 0.3, "a copy of a live section has its spin count"),
             w(Corrupted, 0.2, "a single stray write leaves it intact"),
             w(NeverInitialized, -1.0, "old memory seldom holds a valid spin count"),
         ],
@@ -199,6 +200,12 @@ pub(super) const ROWS: &[Row] = &[
                 1.7,
                 "the object before ran over into the first fields; zeros behind look intact too",
             ),
+            w(
+                MemoryReleased,
+                1.2,
+                "the links of a free list lie in the first words of a freed block",
+            ),
+            w(BadPointer, 0.7, "zeros behind what is no section look intact"),
             w(NeverInitialized, -1.5, "old memory would not be right in the last fields"),
         ],
     ),
