@@ -180,17 +180,15 @@ fn is_of_another_handle(case: Case<'_, '_>) -> bool {
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under
 /// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it, or the handle trace
-/// shows the closing.
+/// shows the closing. A waiter sleeps on a copy's handle too.
 fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let of_handle =
         ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
     let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
-    let seen = [
-        FindingId::WaitersUseThisHandle,
-        FindingId::HandleClosedByOtherCode,
-        FindingId::HandleClosedByOtherDelete,
-    ];
-    of_handle && missing && !seen.iter().any(|id| has(findings, *id))
+    let by_trace = [FindingId::HandleClosedByOtherCode, FindingId::HandleClosedByOtherDelete];
+    let by_waiters = ranked.first().is_some_and(|top| top.cause == Cause::HandleClosed)
+        && has(findings, FindingId::WaitersUseThisHandle);
+    of_handle && missing && !by_waiters && !by_trace.iter().any(|id| has(findings, *id))
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are

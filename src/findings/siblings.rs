@@ -34,7 +34,7 @@ enum Damaged {
 /// - example: `&lock.LockCount` for `&lock`: DebugInfo reads 0xFFFFFFFF, because that is the LockCount of a free section.
 /// - handling: some words before the address stands a section whose debug record points back to it, or that has none (-1)
 ///   and the LockCount and RecursionCount of a free one.
-/// - test: `a_pointer_into_a_section_is_seen`.
+/// - test: `a_pointer_into_a_section_is_seen` (tests/accuracy).
 pub(super) fn points_into_section(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
     if matches!(section.debug_info, Some(DebugInfoState::Own(_))) {
