@@ -24,6 +24,9 @@ mod evidence;
 #[path = "accuracy/judge.rs"]
 mod judge;
 
+#[path = "accuracy/known.rs"]
+mod known;
+
 #[path = "accuracy/siblings.rs"]
 mod siblings;
 
@@ -348,4 +351,29 @@ fn wow64_without_registers_stays_open() {
     assert!(report.warnings.iter().any(told), "{:?}", report.warnings);
     let missing: Vec<_> = report.missing.iter().map(|missing| missing.what.as_str()).collect();
     assert!(missing.contains(&"the 32-bit registers of the exception"), "{missing:?}");
+}
+
+#[test]
+fn a_null_record_is_no_null_section() {
+    for (program, kind) in
+        [("v-over-zeros", "procdump-ma"), ("v-copy-deleted-idle", "wer"), ("v-rel-list", "wer")]
+    {
+        for (label, report) in reports(program, kind) {
+            let section = report.critical_section.as_ref().map(|section| &section.address);
+            assert_eq!(section.map(String::as_str), Some(label.text("section")), "{}", label.name());
+            let mechanism = report.crash.as_ref().and_then(|crash| crash.mechanism.as_deref());
+            assert_eq!(mechanism, Some("debug-info-invalid"), "{}", label.name());
+        }
+    }
+}
+
+#[test]
+fn a_pointer_into_a_section_is_seen() {
+    for (label, report) in reports("v-ptr-off-8", "wer") {
+        assert!(has(&report, "points-into-section"), "{}", label.name());
+        assert_eq!(top(&report).0, "bad-pointer", "{}", label.name());
+    }
+    for (label, report) in reports("closed", "full") {
+        assert!(!has(&report, "points-into-section"), "{}", label.name());
+    }
 }

@@ -88,10 +88,54 @@ pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) ->
     }
     let width = scene.dump.system.pointer_width;
     let instructions = before(scene, call_address, return_address)?;
+    let run = straight(&instructions, call_address);
     match width {
-        PointerWidth::Eight => trace(&instructions, Iced::RCX, width),
-        PointerWidth::Four => pushed(&instructions),
+        PointerWidth::Eight => trace(run, Iced::RCX, width),
+        PointerWidth::Four => pushed(run),
     }
+}
+
+/// Of the instructions before a call, last first, those that surely ran before it.
+///
+/// - situation: the instruction that seems to load the argument belongs to another way to the call, or to another
+///   function: without unwind data nothing says where this one begins.
+/// - example: a function that passes its own argument on; the function before it ends in `lea rcx, …`, `jmp`.
+/// - handling: nothing before a return, a jump or a trap, and nothing before the target of a branch, is followed.
+/// - test: `an_argument_does_not_come_from_another_function`.
+fn straight(instructions: &[Instruction], call: u64) -> &[Instruction] {
+    let targets: HashSet<u64> = instructions
+        .iter()
+        .filter(|instruction| is_branch(instruction))
+        .map(Instruction::near_branch_target)
+        .collect();
+    if targets.contains(&call) {
+        return &[];
+    }
+    let ends = |instruction: &Instruction| {
+        matches!(
+            instruction.flow_control(),
+            FlowControl::Return
+                | FlowControl::UnconditionalBranch
+                | FlowControl::IndirectBranch
+                | FlowControl::Interrupt
+                | FlowControl::Exception
+        )
+    };
+    let mut len = 0usize;
+    for instruction in instructions.iter().take_while(|instruction| !ends(instruction)) {
+        len = len.saturating_add(1);
+        if targets.contains(&instruction.ip()) {
+            break;
+        }
+    }
+    instructions.get(..len).unwrap_or_default()
+}
+
+fn is_branch(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch
+    )
 }
 
 /// The import slot that a call through a register goes through.
@@ -339,4 +383,35 @@ fn is_stable(register: Iced, width: PointerWidth) -> bool {
 fn ours(register: Iced) -> Option<Register> {
     let number = u8::try_from(full(register).number()).ok()?;
     full(register).is_gpr().then(|| Register::from_number(number))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The argument of a call that follows `code` at 0x1000.
+    fn argument_of(code: &[u8]) -> Option<Argument> {
+        let mut decoder = Decoder::with_ip(64, code, 0x1000, DecoderOptions::NONE);
+        let mut run: Vec<Instruction> = decoder.iter().collect();
+        run.reverse();
+        let call = 0x1000 + code.len() as u64;
+        trace(straight(&run, call), Iced::RCX, PointerWidth::Eight)
+    }
+
+    const LEA_RCX: [u8; 7] = [0x48, 0x8d, 0x0d, 0x09, 0, 0, 0];
+
+    #[test]
+    fn an_argument_does_not_come_from_another_function() {
+        let constant =
+            |address| Some(Argument { base: Base::Constant(address), displacements: vec![0] });
+        assert_eq!(argument_of(&LEA_RCX), constant(0x1010));
+        // jmp, ret and int3 end the function before.
+        for end in [&[0xeb, 0x10][..], &[0xc3], &[0xcc]] {
+            assert_eq!(argument_of(&[&LEA_RCX, end, &[0x90; 4]].concat()), None, "{end:x?}");
+        }
+        // je over the lea: the call can be reached without it.
+        assert_eq!(argument_of(&[&[0x74, 7][..], &LEA_RCX].concat()), None);
+        // je to the lea: it is on every way.
+        assert_eq!(argument_of(&[&[0x74, 1, 0x90][..], &LEA_RCX].concat()), constant(0x1013));
+    }
 }

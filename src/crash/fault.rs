@@ -4,7 +4,7 @@ use super::exception::{ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR};
 use super::locate::{Candidate, Search};
 use super::operation::{Failure, Operation};
 use super::stack::Scene;
-use crate::critsec::debug_info::{is_user_address, record_size};
+use crate::critsec::debug_info::{RawDebugInfo, is_user_address, record_size};
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::dump::memory::PointerWidth;
 
@@ -27,17 +27,58 @@ pub fn is_without_address(width: PointerWidth, fault: u64) -> bool {
     width == PointerWidth::Eight && fault == u64::MAX
 }
 
-/// The fields that an operation touches first (critical-sections.md 0.1, measured for Leave and Enter on
-/// Windows 7); an Enter that looks at SpinCount first was seen in the old algorithm.
-pub(super) fn first_touched(layout: Layout, operation: Operation) -> &'static [u64] {
-    match (operation, layout.width) {
-        (Operation::Leave, PointerWidth::Eight) => &[0x0C],
-        (Operation::Leave, PointerWidth::Four) => &[0x08],
-        (Operation::Enter | Operation::TryEnter, PointerWidth::Eight) => &[0x08, 0x20],
-        (Operation::Enter | Operation::TryEnter, PointerWidth::Four) => &[0x04, 0x14],
-        (Operation::Delete, PointerWidth::Eight) => &[0x18, 0x00],
-        (Operation::Delete, PointerWidth::Four) => &[0x10, 0x00],
+/// How a field is touched: what an access violation on it says (`ExceptionInformation[0]`: 0 read, 1 write).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Only read.
+    Read,
+    /// Read and written: reported as a write by x86 and x64, as a read where an ARM64 loop reads first.
+    Any,
+}
+
+impl Access {
+    /// Whether a fault can be this access; one that does not say what it was can.
+    fn fits(self, exception: &EffectiveException) -> bool {
+        let is_write = exception.record.parameters.first() == Some(&1);
+        self == Self::Any || !is_write
     }
+}
+
+/// The fields that an operation touches first (critical-sections.md 0.1, measured for Leave and Enter on
+/// Windows 7); an Enter that looks at SpinCount first was seen in the old algorithm. Delete only reads.
+pub(super) fn first_touched(layout: Layout, operation: Operation) -> &'static [(u64, Access)] {
+    match (operation, layout.width) {
+        (Operation::Leave, PointerWidth::Eight) => &[(0x0C, Access::Any)],
+        (Operation::Leave, PointerWidth::Four) => &[(0x08, Access::Any)],
+        (Operation::Enter | Operation::TryEnter, PointerWidth::Eight) => {
+            &[(0x08, Access::Any), (0x20, Access::Read)]
+        }
+        (Operation::Enter | Operation::TryEnter, PointerWidth::Four) => {
+            &[(0x04, Access::Any), (0x14, Access::Read)]
+        }
+        (Operation::Delete, PointerWidth::Eight) => &[(0x18, Access::Read), (0x00, Access::Read)],
+        (Operation::Delete, PointerWidth::Four) => &[(0x10, Access::Read), (0x00, Access::Read)],
+    }
+}
+
+/// The sections whose first-touched field a fault can have hit: address, and offset of the field.
+///
+/// - situation: a fault near NULL can be the section's, at NULL, or its record's, at NULL.
+/// - example: a write to 0x14 in a 32-bit Enter is ContentionCount through a DebugInfo of 0; a read there may be the
+///   SpinCount of a section at NULL.
+/// - handling: each field goes with the access that its operation makes.
+/// - test: `a_null_record_is_no_null_section` (tests/accuracy).
+pub(super) fn sections_hit(
+    exception: &EffectiveException,
+    layout: Layout,
+    operation: Operation,
+) -> impl Iterator<Item = (u64, u64)> {
+    let fault = fault_address(exception);
+    let fitting =
+        first_touched(layout, operation).iter().filter(|(_, access)| access.fits(exception));
+    fitting.filter_map(move |(offset, _)| {
+        Some((layout.width.truncate(fault?.wrapping_sub(*offset)), *offset))
+    })
 }
 
 /// Whether an operation accesses the debug record at an offset: Enter the list entry and the counts when it
@@ -72,23 +113,20 @@ pub(super) fn choose<'c>(
     }
     let operation = search.found.map(|found| found.operation);
     let layout = Layout::of(width);
-    let first = operation.map_or(&[][..], |operation| first_touched(layout, operation));
+    let hit: Vec<u64> = operation
+        .into_iter()
+        .flat_map(|operation| sections_hit(search.exception, layout, operation))
+        .map(|(address, _)| address)
+        .collect();
     let by_section = best(candidates, |candidate| {
-        let is_first = first.contains(&width.truncate(fault.wrapping_sub(candidate.address)));
+        let is_first = hit.contains(&candidate.address);
         is_first || candidate.is_exact() && hits(fault, candidate.address, layout.size)
     });
     if let Some(candidate) = by_section.filter(|candidate| candidate.is_exact()) {
         return (Failure::SectionAccess, Some(candidate));
     }
     let by_record = best(candidates, |candidate| {
-        is_credible(candidate)
-            && candidate.raw.is_some_and(|raw| {
-                let offset = fault.checked_sub(raw.debug_info);
-                (raw.debug_info != 0 || is_zeroed(&raw))
-                    && offset.is_some_and(|offset| {
-                        touches_record(operation, width, raw.debug_info, offset)
-                    })
-            })
+        is_credible(candidate) && goes_through_record(scene, operation, candidate, fault)
     });
     if by_record.is_some() {
         return (Failure::DebugInfoAccess, by_record);
@@ -99,10 +137,44 @@ pub(super) fn choose<'c>(
     if touches_record(operation, width, 0, fault) && exact.is_some_and(unreadable) {
         return (Failure::DebugInfoAccess, exact);
     }
-    match by_section {
+    // A section that was surely passed, and that the fault did not hit, speaks against every other.
+    match by_section.filter(|_| exact.is_none_or(|exact| exact.raw.is_none())) {
         Some(_) => (Failure::SectionAccess, by_section),
         None => (Failure::OtherAccess, exact),
     }
+}
+
+/// Whether a fault is one of an operation on this section that goes through its debug record.
+fn goes_through_record(
+    scene: Scene<'_, '_>,
+    operation: Option<Operation>,
+    candidate: &Candidate,
+    fault: u64,
+) -> bool {
+    let width = scene.dump.system.pointer_width;
+    let Some(raw) = candidate.raw else { return false };
+    let is_record = raw.debug_info != 0 || is_zeroed(&raw) || candidate.is_exact();
+    let offset = fault.checked_sub(raw.debug_info);
+    let in_record =
+        offset.is_some_and(|offset| touches_record(operation, width, raw.debug_info, offset));
+    in_record && is_record
+        || operation == Some(Operation::Delete) && through_links(scene, raw.debug_info, fault)
+}
+
+/// Whether a fault is that of unlinking a record: Flink's Blink, or Blink's Flink, is written.
+///
+/// - situation: Delete takes the debug record off the list, and its links lead nowhere.
+/// - example: the record was wiped by an earlier Delete (a copied section), so that the write goes to 0; or DebugInfo
+///   points at another object.
+/// - handling: the links in the record that DebugInfo names, plus the offset of the field that is written.
+/// - test: `a_null_record_is_no_null_section` (tests/accuracy).
+fn through_links(scene: Scene<'_, '_>, debug_info: u64, fault: u64) -> bool {
+    let width = scene.dump.system.pointer_width;
+    let record = RawDebugInfo::read(&scene.dump.memory, debug_info, width);
+    record.is_some_and(|record| {
+        let blink_of_next = width.truncate(record.flink.wrapping_add(width.bytes()));
+        fault == blink_of_next || fault == record.blink
+    })
 }
 
 /// The candidate for a fault without an address: a section, or a record, where no memory can be.

@@ -21,6 +21,8 @@ use crate::dump::memory::PointerWidth;
 use crate::image::registers::Provenance;
 use std::collections::BTreeMap;
 
+/// Below it nothing is ever mapped.
+const NULL_PAGE: u64 = 0x1_0000;
 /// Bytes of stack above the caller's stack pointer that are searched too.
 const BEYOND_CALLER: u64 = 0x100;
 /// Most stack slots searched.
@@ -147,6 +149,11 @@ impl Collector {
     ) {
         let Some(address) = address else { return };
         let ways = self.ways.entry(address).or_default();
+        // Zeros and small numbers are everywhere: that several registers hold one says no more than one.
+        let is_small = address < NULL_PAGE && !exact;
+        if is_small && (score < 2 || ways.iter().any(|way| !way.is_fault)) {
+            return;
+        }
         ways.push(Way { text: text(), score, exact, is_fault: false, is_waiter: false });
     }
 }
@@ -176,8 +183,7 @@ fn from_exception(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Coll
     if fault::is_without_address(layout.width, fault) {
         return;
     }
-    for offset in fault::first_touched(layout, operation) {
-        let address = layout.width.truncate(fault.wrapping_sub(*offset));
+    for (address, offset) in fault::sections_hit(search.exception, layout, operation) {
         let text = format!("fault address minus {offset:#x}");
         let way = Way { text, score: 3, exact: false, is_fault: true, is_waiter: false };
         collector.ways.entry(address).or_default().push(way);

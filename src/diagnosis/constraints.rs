@@ -12,6 +12,8 @@ pub struct Known {
     pub section: bool,
     /// The map of the address space is in the dump.
     pub memory_map: bool,
+    /// The section lies in a loaded module, where no other was unloaded.
+    pub in_module: bool,
 }
 
 /// A cause that cannot be, and why.
@@ -31,6 +33,10 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .iter()
         .map(|(cause, reason)| Exclusion { cause: *cause, reason })
         .collect();
+    // A stop can come while the module is on its way out.
+    if known.in_module && !matches!(failure, Failure::VerifierStop(_)) {
+        excluded.push(Exclusion { cause: Cause::MemoryReleased, reason: IN_MODULE });
+    }
     if has(FindingId::ChangedSince) {
         for cause in [Cause::HandleClosed, Cause::NeverInitialized, Cause::Copied] {
             // What the kernel recorded does not rest on the section's bytes.
@@ -72,6 +78,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
 }
 
 const CHANGED: &str = "the section was written to after Leave had released it";
+const IN_MODULE: &str =
+    "the section lies in a loaded module's data, which goes only with the module";
 const DEAD_STACK: &str =
     "the frame that held the section has returned; what later calls wrote there is theirs";
 
@@ -109,22 +117,14 @@ fn by_failure(failure: Failure) -> &'static [(Cause, &'static str)] {
 
 /// Leave signals only after it has read and changed the section, with a recursion count of exactly 1
 /// (critical-sections.md 3.1).
-const SIGNAL: &[(Cause, &str)] = &[
-    (
-        Cause::BadPointer,
-        "Leave read and changed the section before it signalled: the memory was one that had been entered",
-    ),
-    (
-        Cause::NotOwner,
-        "Leave signals only when the recursion count was 1; an unmatched Leave returns silently",
-    ),
-];
+const SIGNAL: &[(Cause, &str)] = &[(
+    Cause::NotOwner,
+    "Leave signals only when the recursion count was 1; an unmatched Leave returns silently",
+)];
 
 /// Enter waits only on a section that it found locked.
-const WAIT: &[(Cause, &str)] = &[
-    (Cause::BadPointer, "Enter read and changed the section before it waited"),
-    (Cause::NotOwner, "an unmatched Leave does not make the wait fail"),
-];
+const WAIT: &[(Cause, &str)] =
+    &[(Cause::NotOwner, "an unmatched Leave does not make the wait fail")];
 
 /// An access violation on the section itself: its bytes could not be read, so what they were cannot matter.
 const SECTION_ACCESS: &[(Cause, &str)] = &[
@@ -162,7 +162,4 @@ const LIST_CORRUPTED: &[(Cause, &str)] = &[
     (Cause::NotOwner, "neither Delete nor initialisation looks at the owner"),
 ];
 
-const DELETE_CLOSE: &[(Cause, &str)] = &[
-    (Cause::BadPointer, "Delete read the section before it closed the handle"),
-    (Cause::NotOwner, "Delete does not look at the owner"),
-];
+const DELETE_CLOSE: &[(Cause, &str)] = &[(Cause::NotOwner, "Delete does not look at the owner")];

@@ -59,7 +59,11 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
     let exclusions = constraints::exclusions(
         case.lock.failure,
         findings,
-        constraints::Known { section: readable, memory_map: case.scene.dump.memory_info.is_some() },
+        constraints::Known {
+            section: readable,
+            memory_map: case.scene.dump.memory_info.is_some(),
+            in_module: case.section.is_some_and(|section| is_in_module(case, section.address)),
+        },
     );
     let mut ranked = rank::rank(weighed, &exclusions, |cause| prior(case.lock.failure, cause));
     let decided = is_decided(case, &ranked, findings, readable);
@@ -84,6 +88,12 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
     Diagnosis { ranked, decided, confidence, statement, named }
 }
 
+/// Whether an address lies in the data of a loaded module, and no module was unloaded there before.
+fn is_in_module(case: Case<'_, '_>, address: u64) -> bool {
+    let dump = case.scene.dump;
+    dump.module_at(address).is_some() && dump.unloaded_at(address).next().is_none()
+}
+
 /// The causes worth naming.
 fn named(ranked: &[RankedCause], decided: bool) -> Vec<Cause> {
     if let Some((one, other)) = pair(ranked).filter(|_| decided) {
@@ -94,15 +104,19 @@ fn named(ranked: &[RankedCause], decided: bool) -> Vec<Cause> {
     if stands_out { vec![first.cause] } else { Vec::new() }
 }
 
-/// How likely a cause is before any finding. Flat, but for four reasons:
+/// How likely a cause is before any finding. Flat, but for these reasons:
 /// an address that callers pass and that cannot be accessed was more often valid once than never, and deletion
 /// by itself leaves the memory in place; a failed wait or signal needs the section's memory to have worked up to that moment, so that its memory
-/// being gone is rarer; Leave finds a section unlocked chiefly because it was left too often; and sharing a
+/// being gone is rarer; a wrong pointer must have been entered before it was left, and a copy fails on its handle only
+/// when the original was waited for before and deleted after; Leave finds a section unlocked chiefly because it was left too often; and sharing a
 /// section between processes is documented as impossible and seldom tried.
 fn prior(failure: Failure, cause: Cause) -> f64 {
     match (failure, cause) {
         (_, Cause::CrossProcess) => 0.2,
         (Failure::Signal(_) | Failure::Wait(_), Cause::MemoryReleased) => 0.3,
+        (Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_), Cause::BadPointer) => 0.2,
+        (Failure::DebugInfoAccess, Cause::BadPointer) => 0.4,
+        (Failure::Signal(_), Cause::Copied) => 0.25,
         (Failure::SectionAccess, Cause::MemoryReleased) => 2.0,
         (Failure::SectionAccess, Cause::Deleted) => 0.5,
         (Failure::NotOwner, Cause::NotOwner) => 8.0,
@@ -114,14 +128,16 @@ fn prior(failure: Failure, cause: Cause) -> f64 {
 }
 
 /// Two causes that no dump can tell apart, named together when only their sum is sure: zeroed storage that
-/// was never initialised looks like a deleted section (critical-sections.md 9, row 9), and a section written
-/// over from end to end looks like old memory that was never initialised.
+/// was never initialised looks like a deleted section (critical-sections.md 9, row 9), a section written over from
+/// end to end looks like old memory that was never initialised, and like memory that another object has now.
 fn pair(ranked: &[RankedCause]) -> Option<(Cause, Cause)> {
     let [first, second, ..] = ranked else { return None };
     let sum = first.probability + second.probability;
     let undecidable = matches!(
         (first.cause, second.cause),
-        (Cause::NeverInitialized, Cause::Deleted | Cause::Corrupted)
+        (Cause::Corrupted, Cause::MemoryReleased)
+            | (Cause::MemoryReleased, Cause::Corrupted)
+            | (Cause::NeverInitialized, Cause::Deleted | Cause::Corrupted)
             | (Cause::Deleted | Cause::Corrupted, Cause::NeverInitialized)
     );
     (undecidable && first.probability < NAMED && sum >= 0.8).then_some((first.cause, second.cause))
@@ -164,17 +180,15 @@ fn is_of_another_handle(case: Case<'_, '_>) -> bool {
 
 /// Without a handle stream nothing says that the slot is empty, or that the section's event is not open under
 /// another value: that its handle was closed cannot be decided, unless a waiter is seen to wait for it, or the handle trace
-/// shows the closing.
+/// shows the closing. A waiter sleeps on a copy's handle too.
 fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let of_handle =
         ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
     let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
-    let seen = [
-        FindingId::WaitersUseThisHandle,
-        FindingId::HandleClosedByOtherCode,
-        FindingId::HandleClosedByOtherDelete,
-    ];
-    of_handle && missing && !seen.iter().any(|id| has(findings, *id))
+    let by_trace = [FindingId::HandleClosedByOtherCode, FindingId::HandleClosedByOtherDelete];
+    let by_waiters = ranked.first().is_some_and(|top| top.cause == Cause::HandleClosed)
+        && has(findings, FindingId::WaitersUseThisHandle);
+    of_handle && missing && !by_waiters && !by_trace.iter().any(|id| has(findings, *id))
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are

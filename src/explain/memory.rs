@@ -68,6 +68,26 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See bad-pointer: check the cast, and the type of the object."],
     },
     Explanation {
+        subject: Finding(FindingId::PointsIntoSection),
+        title: "The address points into another section",
+        means: "A few bytes before the address begins what is a section by its own debug record, or by the first fields of a free one. The address that was passed is not that of a section, but of one of its fields.",
+        arises: &[
+            "A pointer was moved by a cast, an index or an offset that is wrong.",
+            "The address of a field was passed for that of the section.",
+            "Two modules disagree about the layout of the structure that holds the section.",
+        ],
+        confirm: &[
+            run(
+                "!cs SECTION",
+                "Nonsense; then the same for the address that the finding names, which is in order.",
+            ),
+            run("ub CALLER", "How the caller formed the address."),
+        ],
+        fix: &[
+            "Correct the pointer in the calling code; compare the structure's layout in all modules that use it.",
+        ],
+    },
+    Explanation {
         subject: Finding(FindingId::SectionNotWritable),
         title: "The memory is there and cannot be written",
         means: "The region is committed, but its protection forbids writing. Neither a free nor a Delete changes a protection.",

@@ -118,6 +118,8 @@ pub enum FindingId {
     AddressImpossible,
     /// The address lies in code or read-only data.
     AddressInCode,
+    /// The address lies inside another section.
+    PointsIntoSection,
     /// The memory is there and cannot be written.
     SectionNotWritable,
     /// The section at the address that the caller passed is not as a Leave leaves it.
@@ -280,6 +282,7 @@ impl FindingId {
             Self::AddressInNullPage => "address-in-null-page",
             Self::AddressImpossible => "address-impossible",
             Self::AddressInCode => "address-in-code",
+            Self::PointsIntoSection => "points-into-section",
             Self::SectionNotWritable => "section-not-writable",
             Self::ChangedSince => "changed-since",
             Self::MemoryFree => "memory-free",

@@ -116,8 +116,8 @@ fn region(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Find
                 "Memory64List",
             ))
         }
-        None if case.lock.failure == Failure::SectionAccess
-            && dump.module_at(address).is_some() =>
+        None if dump.module_at(address).is_some()
+            && (case.lock.failure == Failure::SectionAccess || is_read_only(case, address)) =>
         {
             findings.push(Finding::new(
                 FindingId::AddressInCode,
@@ -191,6 +191,13 @@ fn stack_of(
         (false, false) => Stack::LiveOfAnother,
     };
     Some((thread.id, part))
+}
+
+/// Whether an address lies in a part of a module's image that cannot be written, by the image's own headers.
+fn is_read_only(case: Case<'_, '_>, address: u64) -> bool {
+    let image = case.scene.images.image_at(address);
+    let part = image.and_then(|image| image.section_at(image.rva(address)?));
+    part.is_some_and(|part| !part.is_writable())
 }
 
 #[cfg(test)]

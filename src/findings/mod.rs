@@ -102,6 +102,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         handle::collect(case, &mut findings);
         integrity::collect(case, &mut findings);
         patterns::collect(case, &mut findings);
+        siblings::points_into_section(case, &mut findings);
         siblings::collect(case, &mut findings);
     }
     history::collect(case, &mut findings);

@@ -28,6 +28,42 @@ enum Damaged {
     Tail,
 }
 
+/// The section whose middle the address is.
+///
+/// - situation: the pointer that was passed is off by a few bytes, or belongs to the field behind.
+/// - example: `&lock.LockCount` for `&lock`: DebugInfo reads 0xFFFFFFFF, because that is the LockCount of a free section.
+/// - handling: some words before the address stands a section whose debug record points back to it, or that has none (-1)
+///   and the LockCount and RecursionCount of a free one.
+/// - test: `a_pointer_into_a_section_is_seen` (tests/accuracy).
+pub(super) fn points_into_section(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
+    if matches!(section.debug_info, Some(DebugInfoState::Own(_))) {
+        return;
+    }
+    let step = 4;
+    let offsets = (1u64..).map_while(|count| count.checked_mul(step));
+    let within = offsets.take_while(|offset| *offset < Layout::of(section.width).size);
+    let start = within.filter_map(|offset| section.address.checked_sub(offset)).find(|start| {
+        let other = CriticalSection::read(case.scene.dump, *start, section.encoding);
+        let free = other.raw.is_some_and(|raw| raw.lock_count == -1 && raw.recursion_count == 0);
+        match other.debug_info {
+            Some(DebugInfoState::Own(record)) => record.kind <= 1,
+            Some(DebugInfoState::Absent) => free,
+            _ => false,
+        }
+    });
+    let Some(start) = start else { return };
+    let offset = section.address.saturating_sub(start);
+    findings.push(Finding::new(
+        FindingId::PointsIntoSection,
+        format!(
+            "A section begins {offset} bytes before {:#x}: the address points into it.",
+            section.address
+        ),
+        format!("memory at {start:#x}"),
+    ));
+}
+
 /// Sections beside the failed one that are damaged just as it is.
 ///
 /// - situation: objects of one size lie side by side, each with a section and a buffer that is too small.

@@ -24,16 +24,17 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import check  # noqa: E402
 import dumpwriter  # noqa: E402
-from programs import PROGRAMS, SETS  # noqa: E402
+import producers  # noqa: E402
+import verify  # noqa: E402
+from programs import PROGRAMS, SETS, kinds_of, split_of  # noqa: E402
 
 DUMPS = HERE.parent / "dumps"
 LABELS = HERE.parent / "labels.toml"
 WORK = Path(os.environ.get("LAB_WORK", "/tmp/lab"))
 CHROOT = Path("/opt/i386")
-X86_PREFIX = os.environ.get("LAB_X86_PREFIX", "p32")  # in /root of the 32-bit system
+X86_PREFIX = os.environ.get("LAB_PREFIX32", "p32")  # in /root of the 32-bit system
 PREFIX = {"x64": WORK / "prefix64", "x86": CHROOT / "root" / X86_PREFIX}
 TARGET = {"x64": "x86_64-w64-mingw32-", "x86": "i686-w64-mingw32-"}
-KINDS = ("full", "wer", "normal")
 
 FLAGS = ["-Wall", "-Wextra", "-Wno-cast-function-type", "-Wno-unused-parameter", "-Wno-array-bounds", "-fno-ident", "-s", "-Wl,--build-id", "-Wl,--no-insert-timestamp"]
 LOCK_FLAGS = ["-O2", "-fno-reorder-blocks-and-partition", "-nostartfiles", "-nodefaultlibs", "-shared"]
@@ -195,14 +196,14 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
     expected = dict(program, **program.get("in_set", {}).get(set_name, {}))
     x64 = one["arch"] == "x64"
     naming = "none"
-    if kind in ("full", "code"):
+    if kind in producers.FULL_MEMORY + ("code",):
         naming = "ntdll-exports" if x64 else "caller-imports"
     elif keep_imports:
         naming = "caller-imports"
     naming = expected.get("naming", {}).get(kind, naming)
     names_frames = naming == "caller-imports" or naming == "ntdll-exports" and x64  # x86 has no unwind data
     has_section = expected.get("state") in ("gone", "null") or bool(snap.section and dump.section(snap.section))
-    entry = dict(file="dumps/%s-%s-%s.dmp.zst" % (name, set_name, kind), program=name, set=set_name, arch=one["arch"], algorithm=one["algorithm"],
+    entry = dict(file="dumps/%s-%s-%s.dmp.zst" % (name, set_name, kind), program=name, split=split_of(name), set=set_name, arch=one["arch"], algorithm=one["algorithm"],
                  os="%d.%d.%d" % (one["os"]["major"], one["os"]["minor"], one["os"]["build"]), kind=kind, handles=handles)
     if expected.get("operation"):
         entry["operation"] = expected["operation"]
@@ -253,15 +254,17 @@ def write_truth(name, set_name, snap):
 
 
 def variants(name, set_name):
-    """Which dumps have a handle stream, which descriptor size, and which small ones keep the import table."""
+    """The dumps of one crash, and how each is written."""
     turn = sum(map(ord, name + set_name))
-    full = dict(handles=turn % 5 != 0 or PROGRAMS[name].get("always_handles", False), wide=turn % 2 == 0, event_info=turn % 4 == 0)
-    wer = dict(handles=turn % 4 != 3, wide=turn % 2 == 1, event_info=False, keep_imports=turn % 3 == 1)
+    out = {kind: producers.variants(turn, kind) for kind in kinds_of(name, set_name)}
+    if "full" in out and PROGRAMS[name].get("always_handles"):
+        out["full"]["handles"] = True
     if SETS[set_name].get("trace"):
-        full.update(handles=True, newest_first=turn % 2 == 0)
-        wer.update(handles=True, newest_first=turn % 2 == 1)
-    both = {"full": full, "code": full, "wer": wer, "normal": dict(handles=False)}
-    return {kind: both[kind] for kind in PROGRAMS[name].get("kinds", KINDS)}
+        for kind, how in out.items():
+            how.update(handles=True, newest_first=turn % 2 == (1 if kind == "wer" else 0))
+    if name.startswith("v-") and "wer" in out:  # the tuning batch is there for what the bytes say: they have to be in
+        out["wer"].update(handles=True, keep_imports=True)
+    return out
 
 
 def run_with_patience(name, set_name, folder):
@@ -288,11 +291,12 @@ def make(name, set_name, again):
     snap = dumpwriter.Snapshot(data, dumpwriter.Arch(SETS[set_name]["arch"] == "x64"))
     system = dict(SETS[set_name]["os"], **PROGRAMS[name].get("os", {}))
     dumpwriter.disguise(snap, system)
+    verify.verify(snap, check.expected(dict(set=set_name), PROGRAMS[name]))
     labels = []
     for kind, how in variants(name, set_name).items():
         if kind == "full" and set_name not in PROGRAMS[name].get("full_in", SETS):
             continue
-        dump = dumpwriter.write_dump(snap, system, kind, **how)
+        dump = producers.write_dump(snap, system, kind, **how)
         entry = label(name, set_name, kind, how["handles"], how.get("keep_imports", False), snap, check.Dump(dump))
         check.check(dump, entry, PROGRAMS[name])
         path = HERE.parent / entry["file"]
@@ -332,6 +336,8 @@ def save_labels(new):
 def merge_labels(new):
     keep = {e["file"]: e for e in load_labels() if e["program"] in PROGRAMS or e["arch"] == "arm64"}  # those are arm64/build_arm64.py's
     keep.update({e["file"]: e for e in new})
+    keep = {file: dict(file=e["file"], program=e["program"], split=split_of(e["program"]), **{k: v for k, v in e.items() if k not in ("file", "program", "split")})
+            for file, e in keep.items()}  # entries of older builds have no split
     text = "# Generated by lab/build.py. One entry per dump; the fields are explained in lab/README.md.\n"
     for file in sorted(keep):
         text += "\n[[dump]]\n" + "".join("%s = %s\n" % (k, toml_value(v)) for k, v in keep[file].items())

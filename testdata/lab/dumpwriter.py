@@ -76,7 +76,7 @@ class Snapshot:
         self.arch = arch
         self.memory = Memory()
         self.info, self.threads, self.modules, self.handles, self.truth = [], [], [], [], []
-        self.notes = []
+        self.notes, self.acts = [], []
         at = 0
         while at < len(data):
             tag, _, address, size = struct.unpack_from("<4sIQQ", data, at)
@@ -122,6 +122,10 @@ class Snapshot:
             for i in range(count):
                 kind, _, value, text = struct.unpack_from("<IIQ112s", data, 32 + i * 128)
                 self.notes.append((kind, value, text.split(b"\0")[0].decode()))
+        elif tag == "ACT ":
+            cause, raw, readable, is_event, thread, section, handle = struct.unpack_from("<24s40sIII4xQQ", data)
+            self.acts.append(dict(cause=cause.split(b"\0")[0].decode(), bytes=raw[:a.section["size"]], readable=bool(readable), is_event=bool(is_event),
+                                  thread=thread, section=section, handle=handle))
         elif tag == "PID ":
             self.pid = address
         elif tag == "SELF":

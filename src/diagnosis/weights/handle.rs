@@ -1,7 +1,8 @@
 //! What the handle says: its value, its slot, and where the section's real event is.
 
 use super::super::cause::Cause::{
-    Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased, NeverInitialized,
+    BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
+    NeverInitialized,
 };
 use super::{Group, Row, row, w};
 use crate::findings::FindingId;
@@ -10,7 +11,10 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::HandleSlotEmpty,
         Group::HandleSlot,
-        &[w(HandleClosed, 0.5, "a closed handle leaves an empty slot; so does a wild value")],
+        &[
+            w(HandleClosed, 0.5, "a closed handle leaves an empty slot; so does a wild value"),
+            w(Copied, 0.5, "so does the original's deletion"),
+        ],
     ),
     row(
         FindingId::HandleInLiveRange,
@@ -48,6 +52,8 @@ pub(super) const ROWS: &[Row] = &[
                 "the kernel hands out low values first; this one is far above all open ones",
             ),
             w(NeverInitialized, 1.0, "old memory can hold any number"),
+            w(MemoryReleased, 0.9, "reused memory can hold any number"),
+            w(BadPointer, 0.9, "what is no section can hold any bytes"),
             w(HandleClosed, -2.0, "the handle table would once have had to be far larger"),
             w(Copied, -1.5, "the original's handle would have come from the same table"),
         ],
@@ -58,7 +64,8 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(Corrupted, 2.0, "ntdll never stores such a value"),
             w(NeverInitialized, 2.0, "old memory can hold any number"),
-            w(MemoryReleased, 0.5, "reused memory can hold any number"),
+            w(MemoryReleased, 1.4, "reused memory can hold any number"),
+            w(BadPointer, 1.4, "what is no section can hold any bytes"),
             w(HandleClosed, -6.0, "the kernel never hands out such a value"),
             w(Copied, -3.0, "the original's handle would have been a real one"),
         ],
@@ -169,7 +176,11 @@ pub(super) const ROWS: &[Row] = &[
             w(HandleClosed, 3.0, "the waiters went to sleep on this very handle when it was valid"),
             w(Corrupted, -4.0, "LockSemaphore still holds what the waiters use"),
             w(NeverInitialized, -4.0, "a handle that threads sleep on was once real"),
-            w(Copied, 0.5, "waiters of the original sleep on the same handle"),
+            w(
+                Copied,
+                3.0,
+                "waiters of a copy went to sleep on its original's handle, when that was valid",
+            ),
         ],
     ),
     row(

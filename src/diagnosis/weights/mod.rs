@@ -17,7 +17,7 @@ use super::cause::Cause;
 use crate::findings::FindingId;
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

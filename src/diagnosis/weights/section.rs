@@ -67,7 +67,8 @@ pub(super) const ROWS: &[Row] = &[
             w(Corrupted, 1.2, "DebugInfo may have been overwritten with some address"),
             w(NeverInitialized, 1.2, "old memory can hold any address"),
             w(HandleClosed, -3.0, "a healthy section's record is intact"),
-            w(MemoryReleased, 0.5, "reused memory can hold any address"),
+            w(MemoryReleased, 0.8, "reused memory can hold any address"),
+            w(BadPointer, 0.8, "what is no section can hold any bytes"),
         ],
     ),
     row(
@@ -87,7 +88,8 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(Corrupted, 1.5, "ntdll never stores such an address"),
             w(NeverInitialized, 1.5, "old memory can hold anything"),
-            w(MemoryReleased, 0.5, "reused memory can hold anything"),
+            w(MemoryReleased, 1.0, "reused memory can hold anything"),
+            w(BadPointer, 1.0, "what is no section can hold any bytes"),
             w(HandleClosed, -5.0, "a healthy section has a record or -1"),
             w(Copied, -3.0, "a copy of a live section has a record or -1"),
         ],
@@ -106,6 +108,12 @@ pub(super) const ROWS: &[Row] = &[
         Group::DebugRecord,
         &[
             w(Corrupted, 4.0, "the process's list still has the record that DebugInfo lost"),
+            w(
+                MemoryReleased,
+                3.2,
+                "released without Delete, the section stays on the list, and another object lives there",
+            ),
+            w(BadPointer, -2.0, "there is, or was, a section at just this address"),
             w(NeverInitialized, -3.0, "the section was initialised"),
             w(Deleted, -3.0, "Delete takes the record off the list"),
             w(HandleClosed, -3.0, "a healthy section names its own record"),
@@ -117,6 +125,7 @@ pub(super) const ROWS: &[Row] = &[
         Group::SpinCount,
         &[
             w(HandleClosed, 0.3, "as initialisation leaves it"),
+            w(Copied, 0.3, "a copy of a live section has its spin count"),
             w(Corrupted, 0.2, "a single stray write leaves it intact"),
             w(NeverInitialized, -1.0, "old memory seldom holds a valid spin count"),
         ],
@@ -131,6 +140,8 @@ pub(super) const ROWS: &[Row] = &[
                 "initialisation never leaves such a value, and nothing changes it later",
             ),
             w(NeverInitialized, 2.0, "old memory can hold anything"),
+            w(MemoryReleased, 1.0, "another object may live there now, with any bytes"),
+            w(BadPointer, 1.2, "what is no section can hold any bytes"),
             w(HandleClosed, -4.0, "a healthy section has a valid spin count"),
             w(Copied, -2.5, "a copy of a live section has a valid spin count"),
         ],
@@ -184,7 +195,17 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::HeadDamaged,
         Group::Shape,
         &[
-            w(Corrupted, 2.5, "the object before ran over into the first fields"),
+            w(
+                Corrupted,
+                1.7,
+                "the object before ran over into the first fields; zeros behind look intact too",
+            ),
+            w(
+                MemoryReleased,
+                1.2,
+                "the links of a free list lie in the first words of a freed block",
+            ),
+            w(BadPointer, 0.7, "zeros behind what is no section look intact"),
             w(NeverInitialized, -1.5, "old memory would not be right in the last fields"),
         ],
     ),
@@ -194,7 +215,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(NeverInitialized, 2.0, "nothing in it was made by initialisation"),
             w(MemoryReleased, 1.5, "another object may live there now"),
-            w(BadPointer, 1.0, "it may be no section at all"),
+            w(BadPointer, 1.8, "it may be no section at all"),
             w(Corrupted, 1.6, "a large overwrite can hit every field"),
         ],
     ),

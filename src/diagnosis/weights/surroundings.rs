@@ -14,6 +14,8 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(Corrupted, 2.0, "LockCount is not a count of threads"),
             w(NeverInitialized, 2.0, "LockCount is not a count of threads"),
+            w(MemoryReleased, 1.4, "another object may live there now, with any bytes"),
+            w(BadPointer, 1.4, "what is no section can hold any bytes"),
             w(HandleClosed, -3.0, "a healthy section counts real threads"),
             w(Copied, -1.5, "a copy of a live section counts real threads"),
         ],
@@ -71,6 +73,16 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(BadPointer, 4.0, "sections live in writable memory"),
             w(MemoryReleased, -2.0, "the memory is there and belongs to a module"),
+        ],
+    ),
+    row(
+        FindingId::PointsIntoSection,
+        Group::Memory,
+        &[
+            w(BadPointer, 5.0, "a section does not begin inside another"),
+            w(Corrupted, -1.5, "the fields are those of another section, and in order there"),
+            w(NeverInitialized, -1.5, "the memory was initialised, from another address on"),
+            w(MemoryReleased, -1.0, "a section lives there"),
         ],
     ),
     row(
@@ -146,6 +158,7 @@ pub(super) const ROWS: &[Row] = &[
             w(Corrupted, 1.2, "the section worked up to the damage"),
             w(NeverInitialized, -2.0, "the section worked before"),
             w(Deleted, -0.5, "Delete zeroes the count"),
+            w(Copied, 1.0, "threads can wait at a copy too"),
             w(BadPointer, -3.0, "threads wait at this address"),
         ],
     ),
@@ -281,6 +294,7 @@ pub(super) const ROWS: &[Row] = &[
             w(Corrupted, 0.7, "ntdll stores ids of threads only"),
             w(NeverInitialized, 0.5, "old memory can hold any number"),
             w(MemoryReleased, 0.5, "reused memory can hold any number"),
+            w(BadPointer, 0.5, "what is no section can hold any bytes"),
             w(HandleClosed, -0.5, "a healthy section is owned by a thread of the process"),
         ],
     ),

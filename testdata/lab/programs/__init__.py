@@ -270,3 +270,30 @@ PROGRAMS.update({
     "heap-lock": leave("handle-slot-empty", "handle-closed", ["x64-woa-events", "x86-new"], absent=True, always_handles=True, full_in=["x64-woa-events"],
                        note="HeapFree leaves the heap's lock with code of its own: no frame of RtlLeaveCriticalSection"),
 })
+
+# ---- the unseen half (u-*): written by somebody who knew nothing of the analyzer's code ---------------------------------
+
+from .unseen import KIND_GROUPS, UNSEEN  # noqa: E402
+
+PROGRAMS.update(UNSEEN)
+
+# ---- the tuning batch (v-*) -------------------------------------------------------------------------------------------------
+
+from .tuning import TUNING  # noqa: E402
+
+PROGRAMS.update(TUNING)
+
+
+def split_of(name):
+    return "unseen" if name.startswith("u-") else "seen"
+
+
+def kinds_of(name, set_name):
+    """Seen crashes are kept as all three kinds, unseen ones as two or three of the seven, the tuning batch as its table says."""
+    if "kinds" in PROGRAMS[name]:
+        big = [k for k in PROGRAMS[name]["kinds"] if k != "wer"] if set_name == PROGRAMS[name]["sets"][0] else []
+        return tuple(big or ("wer",))
+    if split_of(name) == "seen":
+        return PROGRAMS[name].get("kinds", ("full", "wer", "normal"))
+    groups = KIND_GROUPS["old" if set_name == "x86-old" else "new"]
+    return groups[sum(map(ord, name + set_name)) % len(groups)]

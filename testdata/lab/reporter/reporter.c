@@ -10,6 +10,9 @@
 #define MAX_NOTES 16
 #define BIG_MAPPING (1 << 20)
 
+#define MAX_ACTS 4
+
+struct Act { char cause[24]; BYTE bytes[40]; DWORD readable, is_event, thread_id, pad; ULONG64 section, handle; };
 struct Note { DWORD kind; DWORD pad; ULONG64 value; char text[112]; };
 struct Secret { /* the label; never in a dump */
     ULONG64 section, handle, main_returns_to;
@@ -28,6 +31,8 @@ struct FrameChunk { ULONG64 rip, rsp, rbx, rbp, rsi, rdi, r12, r13, r14, r15; };
 static HANDLE snapshot_file;
 static BYTE *buffer;
 static struct Secret *secret;
+static struct Act *acts; /* behind the secret, on the same pages */
+static LONG act_count;
 static volatile LONG reported;
 
 NTSTATUS NTAPI NtQueryEvent(HANDLE event, int what, void *out, ULONG size, ULONG *got);
@@ -253,6 +258,8 @@ static void write_snapshot(EXCEPTION_POINTERS *pointers)
     write_chunk("EXCR", GetCurrentThreadId(), pointers->ExceptionRecord, sizeof *pointers->ExceptionRecord);
     write_chunk("CTX ", (ULONG_PTR)pointers->ContextRecord, pointers->ContextRecord, sizeof(CONTEXT));
     write_chunk("PEB ", (ULONG_PTR)NtCurrentTeb()->ProcessEnvironmentBlock, secret, sizeof *secret);
+    for (LONG i = 0; i < act_count; i++)
+        write_chunk("ACT ", i, &acts[i], sizeof *acts);
     write_chunk("PID ", GetCurrentProcessId(), "", 0);
     write_chunk("SELF", (ULONG_PTR)snapshot_file, "", 0);
     write_threads(pointers->ContextRecord);
@@ -296,7 +303,8 @@ void reporter_start(int mode)
     set_compatibility_flags();
     snapshot_file = CreateFileA("snapshot.bin", GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL);
     buffer = VirtualAlloc(NULL, BUFFER_SIZE, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
-    secret = VirtualAlloc(NULL, sizeof *secret, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    secret = VirtualAlloc(NULL, sizeof *secret + MAX_ACTS * sizeof *acts, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    acts = (struct Act *)(secret + 1);
     if (mode == REPORT_UNHANDLED)
         SetUnhandledExceptionFilter(on_exception);
     else
@@ -321,3 +329,21 @@ static void add_note(DWORD kind, ULONG64 value, const char *text)
 
 void reporter_name_handle(HANDLE handle, const char *name) { add_note(1, (ULONG_PTR)handle, name); }
 void reporter_name_thread(DWORD thread_id, const char *name) { add_note(2, thread_id, name); }
+
+void reporter_act(const char *cause, const volatile void *section)
+{
+    struct Act *act = &acts[act_count];
+    static ULONG64 answer[64];
+    SIZE_T got = 0;
+    ULONG size;
+    if (act_count == MAX_ACTS)
+        return;
+    act_count++;
+    lstrcpynA(act->cause, cause, sizeof act->cause);
+    act->section = (ULONG_PTR)section;
+    act->thread_id = GetCurrentThreadId();
+    act->readable = ReadProcessMemory(GetCurrentProcess(), (const void *)section, act->bytes, sizeof(CRITICAL_SECTION), &got);
+    act->handle = *(ULONG_PTR *)(act->bytes + (sizeof(void *) == 8 ? 0x18 : 0x10));
+    if (act->readable && act->handle && NtQueryObject((HANDLE)(ULONG_PTR)act->handle, 2, answer, sizeof answer, &size) >= 0)
+        act->is_event = !wcscmp(((UNICODE_STRING *)answer)->Buffer, L"Event");
+}

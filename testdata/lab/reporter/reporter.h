@@ -21,6 +21,8 @@ REPORTER_API void reporter_expect(const volatile void *section, HANDLE handle);
 REPORTER_API void reporter_main_returns_to(void *address);
 REPORTER_API void reporter_name_handle(HANDLE handle, const char *name);
 REPORTER_API void reporter_name_thread(DWORD thread_id, const char *name);
+/* To be called just before the act that is the cause: keeps what the section looked like, for verify.py. */
+REPORTER_API void reporter_act(const char *cause, const volatile void *section);
 #ifdef __cplusplus
 }
 #endif
