@@ -360,7 +360,12 @@ fn a_null_record_is_no_null_section() {
     {
         for (label, report) in reports(program, kind) {
             let section = report.critical_section.as_ref().map(|section| &section.address);
-            assert_eq!(section.map(String::as_str), Some(label.text("section")), "{}", label.name());
+            assert_eq!(
+                section.map(String::as_str),
+                Some(label.text("section")),
+                "{}",
+                label.name()
+            );
             let mechanism = report.crash.as_ref().and_then(|crash| crash.mechanism.as_deref());
             assert_eq!(mechanism, Some("debug-info-invalid"), "{}", label.name());
         }
