@@ -134,6 +134,8 @@ class Cluster(Folder):
         self.cluster = RayCluster()
         self.addCleanup(self.cluster.shutdown)
         node = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
+        # Ray notes the cluster's address there, and does not make the folder when its own is elsewhere.
+        Path("/tmp/ray").mkdir(exist_ok=True)
         self.cluster.add_node(**node, temp_dir=str(self.folder / "ray"))
         self.lost = self.cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
 
