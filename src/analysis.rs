@@ -13,6 +13,7 @@ use crate::diagnosis::{self, Diagnosis};
 use crate::dump::Dump;
 use crate::findings::operations::{self, HandleHistory};
 use crate::findings::{self, Case, Finding, FindingId, Platform, history};
+use crate::image::export_cache::ExportCache;
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
@@ -53,8 +54,14 @@ pub struct LockAnalysis {
 /// Analyses a dump.
 #[must_use]
 pub fn analyze(dump: &Dump<'_>) -> Analysis {
-    let images =
-        Images::new(&dump.memory, dump.modules.iter().map(|module| (module.base, module.size)));
+    analyze_cached(dump, None)
+}
+
+/// The same, with export tables that other dumps may have had too.
+#[must_use]
+pub fn analyze_cached(dump: &Dump<'_>, exports: Option<&ExportCache>) -> Analysis {
+    let modules = dump.modules.iter().map(|module| (module.base, module.size));
+    let images = Images::cached(&dump.memory, modules, exports);
     let flows = FlowCache::default();
     let scene = Scene { dump, images: &images, flows: &flows };
     let mut warnings = Vec::new();

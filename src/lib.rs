@@ -22,6 +22,7 @@ pub mod report;
 pub mod scan;
 
 use dump::{Dump, DumpError, DumpFile, Limits};
+use image::export_cache::ExportCache;
 use report::build::Origin;
 use report::model::Report;
 use std::path::Path;
@@ -29,9 +30,13 @@ use std::path::Path;
 /// Analyses a parsed dump; of a WoW64 process the side that raised the exception.
 #[must_use]
 pub fn analyze(dump: &Dump<'_>, origin: &Origin) -> Report {
+    analyze_cached(dump, origin, None)
+}
+
+fn analyze_cached(dump: &Dump<'_>, origin: &Origin, exports: Option<&ExportCache>) -> Report {
     let x86_side = dump.side_of_exception();
     let dump = x86_side.as_ref().unwrap_or(dump);
-    report::build::report(dump, &analysis::analyze(dump), origin)
+    report::build::report(dump, &analysis::analyze_cached(dump, exports), origin)
 }
 
 /// Opens, unpacks and analyses a file.
@@ -48,9 +53,21 @@ pub fn analyze_file(path: &Path, limits: &Limits) -> Result<Report, DumpError> {
 /// # Errors
 /// When it is no Windows minidump.
 pub fn analyze_opened(file: &DumpFile, origin: Origin) -> Result<Report, DumpError> {
+    analyze_opened_cached(file, origin, None)
+}
+
+/// Analyses an opened file, with export tables that other files may have had too.
+///
+/// # Errors
+/// When it is no Windows minidump.
+pub fn analyze_opened_cached(
+    file: &DumpFile,
+    origin: Origin,
+    exports: Option<&ExportCache>,
+) -> Result<Report, DumpError> {
     let dump = Dump::parse(file.bytes())?;
     let member = file.member().map(str::to_owned);
-    let mut report = analyze(&dump, &Origin { member, ..origin });
+    let mut report = analyze_cached(&dump, &Origin { member, ..origin }, exports);
     note_damage(file, &mut report);
     Ok(report)
 }

@@ -62,6 +62,36 @@ impl Exports {
     /// # Errors
     /// When the image has none, or the directory or the function addresses are not in the dump.
     pub fn read(space: &AddressSpace<'_>, image: &Image) -> Result<Self, ImageError> {
+        Ok(Self::of(&Tables::read(space, image)?))
+    }
+
+    /// Sorts what the tables hold.
+    pub(super) fn of(tables: &Tables) -> Self {
+        let mut exports = Self { complete: tables.complete, ..Self::default() };
+        exports.fill(
+            tables.directory,
+            tables.ordinal_base,
+            &tables.functions,
+            &tables.name_rvas,
+            &tables.indices,
+        );
+        exports
+    }
+}
+
+/// The export table as it stands in an image, not yet sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Tables {
+    directory: Directory,
+    ordinal_base: u32,
+    functions: Vec<u32>,
+    name_rvas: Vec<u32>,
+    indices: Vec<u16>,
+    complete: bool,
+}
+
+impl Tables {
+    pub(super) fn read(space: &AddressSpace<'_>, image: &Image) -> Result<Self, ImageError> {
         let directory = image.directory(DirectoryKind::Export)?;
         let field =
             |offset: u32, what| image.u32_at(space, directory.rva.saturating_add(offset), what);
@@ -82,11 +112,17 @@ impl Exports {
         let complete = functions_found.len() == functions
             && name_rvas.len() == names
             && indices.len() == names;
-        let mut exports = Self { complete, ..Self::default() };
-        exports.fill(directory, ordinal_base, &functions_found, &name_rvas, &indices);
-        Ok(exports)
+        let functions = functions_found;
+        Ok(Self { directory, ordinal_base, functions, name_rvas, indices, complete })
     }
 
+    /// Number of functions and names.
+    pub(super) fn len(&self) -> usize {
+        self.functions.len().saturating_add(self.name_rvas.len())
+    }
+}
+
+impl Exports {
     fn fill(
         &mut self,
         directory: Directory,

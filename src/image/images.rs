@@ -1,12 +1,13 @@
 //! All images of a process, each parsed once and only when something asks for it.
 
+use super::export_cache::ExportCache;
 use super::exports::{Exports, NearestExport};
 use super::imports::{Import, Imports};
 use super::pe::{Image, Machine};
 use super::runtime_functions::function_start;
 use super::{ImageError, IpKind};
 use crate::dump::memory::AddressSpace;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A module of the process with its image.
 #[derive(Debug)]
@@ -17,7 +18,8 @@ pub struct ModuleImage<'s, 'a> {
     pub size: u64,
     space: &'s AddressSpace<'a>,
     image: OnceLock<Result<Image, ImageError>>,
-    exports: OnceLock<Result<Exports, ImageError>>,
+    cache: Option<&'s ExportCache>,
+    exports: OnceLock<Result<Arc<Exports>, ImageError>>,
     imports: OnceLock<Result<Imports, ImageError>>,
 }
 
@@ -50,8 +52,11 @@ impl ModuleImage<'_, '_> {
     /// # Errors
     /// As [`Image::parse`] and [`Exports::read`].
     pub fn exports(&self) -> Result<&Exports, ImageError> {
-        let read = self.exports.get_or_init(|| Exports::read(self.space, self.image()?));
-        read.as_ref().map_err(Clone::clone)
+        let read = self.exports.get_or_init(|| match self.cache {
+            Some(cache) => cache.read(self.space, self.image()?),
+            None => Exports::read(self.space, self.image()?).map(Arc::new),
+        });
+        read.as_ref().map(AsRef::as_ref).map_err(Clone::clone)
     }
 
     /// The imports.
@@ -127,6 +132,16 @@ impl<'s, 'a> Images<'s, 'a> {
     /// base the first counts.
     #[must_use]
     pub fn new(space: &'s AddressSpace<'a>, modules: impl IntoIterator<Item = (u64, u64)>) -> Self {
+        Self::cached(space, modules, None)
+    }
+
+    /// The same, with export tables that other dumps may have had too.
+    #[must_use]
+    pub fn cached(
+        space: &'s AddressSpace<'a>,
+        modules: impl IntoIterator<Item = (u64, u64)>,
+        cache: Option<&'s ExportCache>,
+    ) -> Self {
         let mut modules: Vec<_> = modules
             .into_iter()
             .map(|(base, size)| ModuleImage {
@@ -134,6 +149,7 @@ impl<'s, 'a> Images<'s, 'a> {
                 size,
                 space,
                 image: OnceLock::new(),
+                cache,
                 exports: OnceLock::new(),
                 imports: OnceLock::new(),
             })

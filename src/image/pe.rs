@@ -73,7 +73,7 @@ impl Section {
 }
 
 /// One `IMAGE_DATA_DIRECTORY`; size 0 when the image has no such table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Directory {
     /// RVA of the table.
     pub rva: u32,

@@ -17,6 +17,7 @@ use super::walk::Found;
 use crate::crash::screen;
 use crate::dump::archive::{self, Member};
 use crate::dump::{DumpError, DumpFile, Glance};
+use crate::image::export_cache::ExportCache;
 use crate::report::build::Origin;
 use crate::report::model::{ErrorLine, FileInfo, Line, Report};
 use crate::report::{passed_over, time};
@@ -28,6 +29,8 @@ pub struct Shared {
     pub options: Options,
     /// What lies beside the dumps.
     pub collector: Collector,
+    /// Export tables of the dumps so far.
+    pub exports: ExportCache,
     /// Files whose results are known already.
     pub seen: HashSet<PathBuf>,
 }
@@ -167,7 +170,7 @@ fn report_of(
     let glance = Glance::read(file.bytes())?;
     if screen::needs_analysis(&glance) {
         drop(glance);
-        return crate::analyze_opened(file, origin);
+        return crate::analyze_opened_cached(file, origin, Some(&shared.exports));
     }
     let mut report = passed_over::report(&glance, &origin);
     crate::note_damage(file, &mut report);
