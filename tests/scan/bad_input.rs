@@ -84,6 +84,58 @@ fn each_bad_input_is_reported_once_and_the_others_are_read() {
     assert_eq!(told.lines().count(), expected.len(), "{told}");
 }
 
+/// Dumps with random damage, by a seed: each gives one line, whatever it says, and none stops the scan.
+#[test]
+fn damaged_dumps_give_one_line_each() {
+    const COUNT: u64 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let dumps = [unpacked(FAILURE), unpacked("closed-x86-old-normal.dmp.zst")];
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for index in 0..COUNT {
+        let mut bytes = dumps[index as usize % dumps.len()].clone();
+        for _ in 0..20 {
+            // Headers and directories stand at the beginning: half of the damage goes there.
+            let reach = if random(2) == 0 { 0x400 } else { bytes.len() };
+            let at = random(reach.min(bytes.len()));
+            bytes[at] = random(256) as u8;
+        }
+        bytes[..4].copy_from_slice(b"MDMP");
+        fs::write(folder.path().join(format!("{index:03}.dmp")), bytes).unwrap();
+    }
+    let output = scan(["--quiet", "--format", "jsonl", folder.path().to_str().unwrap()]);
+    assert!(output.status.code().is_some(), "{output:?}");
+    let (lines, summary) = lines(&output);
+    let names: std::collections::BTreeSet<&str> = lines.iter().map(path).collect();
+    assert_eq!((lines.len() as u64, names.len() as u64), (COUNT, COUNT));
+    assert_eq!(summary["dumps"].as_u64().unwrap() + summary["errors"].as_u64().unwrap(), COUNT);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_must_not_be_read_is_an_error() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, closed) = (folder.path().join("a.dmp"), folder.path().join("closed"));
+    fs::write(&file, unpacked(FAILURE)).unwrap();
+    fs::create_dir(&closed).unwrap();
+    for path in [&file, &closed] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    }
+    if File::open(&file).is_ok() {
+        println!("skipped: this user may read everything");
+        return;
+    }
+    let output = scan(["--format", "jsonl", folder.path().to_str().unwrap()]);
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let (lines, summary) = lines(&output);
+    assert_eq!((lines.len(), summary["errors"].as_u64()), (2, Some(2)), "{lines:?}");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// A pipe that nobody writes to would keep the scan for ever.
 #[cfg(unix)]
 #[test]
