@@ -20,6 +20,12 @@ pub fn place(dump: &Dump<'_>, address: u64) -> String {
     }
 }
 
+/// A dump's file, and the member in it.
+#[must_use]
+pub fn dump_place(path: &str, member: Option<&str>) -> String {
+    member.map_or_else(|| path.to_owned(), |member| format!("{path}:{member}"))
+}
+
 /// What a section is called: for a reader, and for a signature, which must not hold addresses that change
 /// from run to run.
 #[derive(Debug, Clone, PartialEq, Eq)]

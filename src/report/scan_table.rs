@@ -129,7 +129,7 @@ pub fn brief(line: &Line) -> String {
 }
 
 fn brief_report(report: &Report) -> String {
-    let place = crate::scan::digest::place(&report.dump.path, report.dump.member.as_deref());
+    let place = super::names::dump_place(&report.dump.path, report.dump.member.as_deref());
     let code = report.crash.as_ref().map(|crash| crash.exception.code.as_str());
     let what = match (report.outcome, &report.verdict) {
         (Outcome::NotApplicable, _) | (_, None) => {

@@ -1,6 +1,7 @@
 //! What a summary needs of one line.
 
 use crate::report::model::{Line, Outcome, Report};
+use crate::report::names::dump_place;
 
 /// One line, cut to what a summary counts.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +76,7 @@ impl Failure {
             .as_ref()
             .map_or(UNKNOWN.to_owned(), |os| format!("Windows {}.{}", os.version, os.build));
         Self {
-            place: place(&dump.path, dump.member.as_deref()),
+            place: dump_place(&dump.path, dump.member.as_deref()),
             decided,
             probability: verdict
                 .and_then(|verdict| verdict.causes.first())
@@ -104,10 +105,4 @@ pub fn signature_of(report: &Report) -> (String, u32) {
         .signature
         .as_ref()
         .map_or((UNKNOWN.to_owned(), 0), |signature| (signature.cause.clone(), signature.version))
-}
-
-/// A file, and the member in it.
-#[must_use]
-pub fn place(path: &str, member: Option<&str>) -> String {
-    member.map_or_else(|| path.to_owned(), |member| format!("{path}:{member}"))
 }
