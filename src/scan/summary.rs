@@ -202,14 +202,12 @@ impl Summarizer {
         let mut joined: BTreeMap<&Key, Group> = BTreeMap::new();
         let homes: BTreeMap<&Key, &Key> =
             self.groups.keys().filter_map(|key| Some((key, self.home_of(key)?))).collect();
-        for (key, group) in &self.groups {
-            let home = homes.get(key).copied().unwrap_or(key);
-            let moved = if home == key { 0 } else { group.count };
-            match joined.get_mut(home) {
-                Some(into) => into.absorb(group, moved),
-                None => {
-                    joined.insert(home, Group { joined: moved, ..group.clone() });
-                }
+        for (key, group) in self.groups.iter().filter(|(key, _)| !homes.contains_key(key)) {
+            joined.insert(key, group.clone());
+        }
+        for (key, home) in &homes {
+            if let (Some(group), Some(into)) = (self.groups.get(*key), joined.get_mut(*home)) {
+                into.absorb(group);
             }
         }
         joined.into_iter().map(group_info).collect()
@@ -244,9 +242,10 @@ impl Summarizer {
 }
 
 impl Group {
-    fn absorb(&mut self, other: &Self, moved: u64) {
+    /// Takes another group in; the dump to read first stays one that holds more.
+    fn absorb(&mut self, other: &Self) {
         self.count = self.count.saturating_add(other.count);
-        self.joined = self.joined.saturating_add(moved);
+        self.joined = self.joined.saturating_add(other.count);
         self.diagnosed = self.diagnosed.saturating_add(other.diagnosed);
         self.causes.absorb(&other.causes);
         self.programs.absorb(&other.programs);
@@ -255,9 +254,6 @@ impl Group {
             .into_iter()
             .flatten()
             .for_each(|time| self.span.add(time));
-        if is_better(&other.example, &self.example) {
-            self.example = other.example.clone();
-        }
     }
 
     fn of(example: Failure) -> Self {
@@ -356,6 +352,28 @@ mod tests {
         let groups: Vec<_> =
             summary.groups.iter().map(|group| (group.count, group.example.as_str())).collect();
         assert_eq!(groups, [(4, "2.dmp"), (1, "5.dmp")]);
+    }
+
+    #[test]
+    fn a_small_dump_joins_its_bug_and_leaves_the_example() {
+        let mut sum = Summarizer::default();
+        let signed = |signature: &'static str| {
+            move |report: &mut Report| {
+                if let Some(own) = report.signature.as_mut() {
+                    own.cause = signature.into();
+                }
+            }
+        };
+        sum.add(&line(1, signed("leave | handle-slot-empty | unknown section | a.exe+0x1")));
+        sum.add(&line(2, signed("leave | handle-slot-empty | a.exe+0x8 | a.exe+0x1")));
+        sum.add(&line(3, signed("leave | handle-slot-empty | unknown section | a.exe+0x2")));
+        let summary = sum.finish(false);
+        let groups: Vec<_> = summary
+            .groups
+            .iter()
+            .map(|group| (group.count, group.joined, group.example.as_str()))
+            .collect();
+        assert_eq!(groups, [(2, 1, "2.dmp"), (1, 0, "3.dmp")]);
     }
 
     proptest! {

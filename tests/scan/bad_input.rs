@@ -123,7 +123,7 @@ fn what_must_not_be_read_is_an_error() {
     fs::write(&file, unpacked(FAILURE)).unwrap();
     fs::create_dir(&closed).unwrap();
     for path in [&file, &closed] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     }
     if File::open(&file).is_ok() {
         println!("skipped: this user may read everything");
