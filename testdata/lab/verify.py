@@ -149,6 +149,7 @@ def cross_process(snap, act, expected):
 def not_owner(snap, act, expected):
     owner = fields(snap, act["bytes"])["owning_thread"]
     assert owner and owner != act["thread"], "the thread owns it"
+    assert any(t["id"] == act["thread"] for t in snap.threads), "the stranger is gone"
 
 
 CHECKS = {"handle-closed": handle_closed, "corrupted": corrupted, "never-initialized": never_initialized, "deleted": deleted, "memory-released": memory_released,
@@ -180,6 +181,7 @@ def check_mechanism(snap, expected):
         check_fault(snap, expected)
     if mechanism in ("handle-slot-empty", "handle-implausible"):
         assert snap.code == 0xC0000008
+        assert section is None or any(section), "the section is zeroed"
         if snap.handle and not expected.get("handle_unknown"):
             assert holder(snap, snap.handle) is None, "the slot holds %s" % holder(snap, snap.handle)
             plausible = snap.handle < LARGEST_HANDLE and not snap.memory.find(snap.handle)

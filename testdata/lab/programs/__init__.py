@@ -283,9 +283,29 @@ from .tuning import TUNING  # noqa: E402
 
 PROGRAMS.update(TUNING)
 
+# ---- the second and third batches (n-*, m-*): by more authors who knew nothing of the analyzer's code ----------------------------
+
+from .fresh_fault import FAULTS  # noqa: E402
+from .fresh_signal import SIGNALS  # noqa: E402
+from .fifth import PROGRAMS as FIFTH  # noqa: E402
+from .fourth_fault import FAULTS as FOURTH_FAULTS  # noqa: E402
+from .fourth_signal import SIGNALS as FOURTH_SIGNALS  # noqa: E402
+from .third_fault import FAULTS as THIRD_FAULTS  # noqa: E402
+from .third_signal import SIGNALS as THIRD_SIGNALS  # noqa: E402
+
+PROGRAMS.update(SIGNALS)
+PROGRAMS.update(FAULTS)
+PROGRAMS.update(THIRD_SIGNALS)
+PROGRAMS.update(THIRD_FAULTS)
+PROGRAMS.update(FOURTH_SIGNALS)
+PROGRAMS.update(FOURTH_FAULTS)
+PROGRAMS.update(FIFTH)
+
 
 def split_of(name):
-    return "unseen" if name.startswith("u-") else "seen"
+    """n-*, and every second of m-*, by their names, were unseen when first measured; then they were looked at."""
+    looked_at = name.startswith("m-") and sum(map(ord, name)) % 2 == 0
+    return "unseen" if name.startswith(("u-", "m-", "k-", "q-")) and not looked_at else "seen"
 
 
 def kinds_of(name, set_name):
@@ -293,7 +313,17 @@ def kinds_of(name, set_name):
     if "kinds" in PROGRAMS[name]:
         big = [k for k in PROGRAMS[name]["kinds"] if k != "wer"] if set_name == PROGRAMS[name]["sets"][0] else []
         return tuple(big or ("wer",))
+    if name.startswith(("n-", "m-", "k-", "q-")):
+        return fresh_kinds(name, set_name)
     if split_of(name) == "seen":
         return PROGRAMS[name].get("kinds", ("full", "wer", "normal"))
     groups = KIND_GROUPS["old" if set_name == "x86-old" else "new"]
     return groups[sum(map(ord, name + set_name)) % len(groups)]
+
+
+def fresh_kinds(name, set_name):
+    """The second unseen batch is there to measure sureness: each crash is kept as one kind that holds the evidence, every third as a small one too."""
+    turn = sum(map(ord, name + set_name))
+    rich = ("full", "procdump-ma", "wer")[turn % 3]
+    small = ("normal", "breakpad") if set_name == "x86-old" else ("crashpad", "normal", "wer-heap", "breakpad")
+    return (rich,) if turn % 3 else (rich, small[turn // 3 % len(small)])
