@@ -233,7 +233,7 @@ fn with_case<T>(
         .as_ref()
         .map(|located| CriticalSection::read(scene.dump, located.candidate.address, encoding));
     let (handle, handle_source) = handle_of(scene, crash, lock.failure, section.as_ref());
-    let others = findings::listed_sections(scene, section.as_ref());
+    let list = findings::listed_sections(scene, section.as_ref());
     let history = handle.and_then(|(value, _)| {
         operations::read(scene, value, history::failed_call(crash)).filter(|_| value != 0)
     });
@@ -244,7 +244,7 @@ fn with_case<T>(
         section: section.as_ref(),
         handle,
         history: history.as_ref(),
-        others: &others,
+        list: &list,
         platform,
     };
     // The handle that was passed is not the one that stands there now.

@@ -27,6 +27,9 @@ mod judge;
 #[path = "accuracy/known.rs"]
 mod known;
 
+#[path = "accuracy/mechanisms.rs"]
+mod mechanisms;
+
 #[path = "accuracy/siblings.rs"]
 mod siblings;
 

@@ -4,14 +4,15 @@
 //! something whose value is known at the call: a constant, a nonvolatile register, the stack pointer
 //! (critical-sections.md 5, point 4).
 
+use super::backwards::{Place, Walk, grows, memory_operand, ours, written};
 use super::call_site_arm64;
 use super::stack::Scene;
 use crate::dump::memory::{AddressSpace, PointerWidth};
 use crate::image::registers::{Provenance, Register, RegisterFile};
 use crate::image::runtime_functions;
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
-    InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register as Iced,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind,
+    Register as Iced,
 };
 use std::collections::HashSet;
 
@@ -27,6 +28,17 @@ pub enum Base {
     Constant(u64),
     /// A register of the caller.
     Register(Register),
+    /// The caller's own first argument, which it passes on.
+    Own(Entry),
+}
+
+/// A function whose beginning the instructions before a call reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Its address.
+    pub start: u64,
+    /// Bytes that it has put on the stack up to the call, its return address not counted.
+    pub frame: u64,
 }
 
 /// An argument as the caller computed it: the base, then displacements with a memory read between each two.
@@ -42,14 +54,21 @@ impl Argument {
     /// The argument's value with the caller's registers.
     #[must_use]
     pub fn evaluate(&self, memory: &AddressSpace<'_>, registers: &RegisterFile) -> Option<u64> {
-        let width = registers.width();
-        let mut value = match self.base {
+        let value = match self.base {
             Base::Constant(address) => address,
             // Nothing can be counted from a stack pointer that is not known exactly.
             Base::Register(register) => registers
                 .get(register)
                 .filter(|_| registers.provenance(register) != Provenance::AtLeast)?,
+            Base::Own(_) => return None,
         };
+        self.with(memory, registers.width(), value)
+    }
+
+    /// The argument's value when its base has this one.
+    #[must_use]
+    pub fn with(&self, memory: &AddressSpace<'_>, width: PointerWidth, base: u64) -> Option<u64> {
+        let mut value = base;
         for (index, displacement) in self.displacements.iter().enumerate() {
             if index > 0 {
                 value = memory.pointer(value, width)?;
@@ -95,6 +114,64 @@ pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) ->
     }
 }
 
+/// The same on x64, without the registers that a function gives back: what they hold is followed to where it was put there.
+///
+/// - situation: nothing in the dump says what a saved register of the caller held.
+/// - example: `lea rbp, [rsp+80h]`, and later `mov rcx, [rbp+200h]`; or a function that is handed the section and
+///   passes it on: `sub rsp, 28h`, `call [__imp_LeaveCriticalSection]`.
+/// - handling: as in [`argument`], past calls too, to a constant, the stack pointer, or the function's own first argument.
+/// - test: `an_argument_is_followed_to_the_functions_own`.
+#[must_use]
+pub fn deep_argument(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+    call_address: u64,
+) -> Option<Argument> {
+    let instructions = before(scene, call_address, return_address)?;
+    deep(&instructions, call_address, function_start(scene, return_address))
+}
+
+fn deep(
+    instructions: &[Instruction],
+    call_address: u64,
+    function: Option<u64>,
+) -> Option<Argument> {
+    let run = straight(instructions, call_address);
+    let entry = entry(instructions, run, function);
+    let walk = Walk { width: PointerWidth::Eight, deep: true, entry };
+    walk.follow(run, Place::Register(Iced::RCX), vec![0])
+}
+
+/// The function that begins where the instructions before a call do.
+///
+/// - situation: the argument is the function's own, and which function that is matters.
+/// - example: `ret`, `push rbx`, `sub rsp, 20h`; or the start that unwind data gives.
+/// - handling: what stands behind the end of other code and begins as functions do, or where unwind data says so.
+/// - test: `an_argument_is_followed_to_the_functions_own`.
+fn entry(
+    instructions: &[Instruction],
+    run: &[Instruction],
+    function: Option<u64>,
+) -> Option<Entry> {
+    let is_known = function.is_some() && run.last().map(Instruction::ip) == function;
+    let is_behind_end = || instructions.get(run.len()).is_some_and(ends);
+    (is_known || is_behind_end()).then_some(())?;
+    let is_padding = |instruction: &&Instruction| instruction.mnemonic() == Mnemonic::Nop;
+    let padding = run.iter().rev().take_while(is_padding).count();
+    let body = run.get(..run.len().checked_sub(padding)?)?;
+    // Prologues may begin with stores of registers into the caller's home space.
+    let is_store = |one: &&Instruction| {
+        one.mnemonic() == Mnemonic::Mov
+            && one.op0_kind() == OpKind::Memory
+            && one.memory_base() == Iced::RSP
+    };
+    let first = body.last()?;
+    let mut after_stores = body.iter().rev().skip_while(is_store);
+    after_stores.next().filter(|one| grows(one).is_some_and(|bytes| bytes > 0))?;
+    let bytes = body.iter().try_fold(0u64, |sum, one| sum.checked_add(grows(one)?))?;
+    Some(Entry { start: first.ip(), frame: bytes })
+}
+
 /// Of the instructions before a call, last first, those that surely ran before it.
 ///
 /// - situation: the instruction that seems to load the argument belongs to another way to the call, or to another
@@ -102,7 +179,7 @@ pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) ->
 /// - example: a function that passes its own argument on; the function before it ends in `lea rcx, …`, `jmp`.
 /// - handling: nothing before a return, a jump or a trap, and nothing before the target of a branch, is followed.
 /// - test: `an_argument_does_not_come_from_another_function`.
-fn straight(instructions: &[Instruction], call: u64) -> &[Instruction] {
+pub(super) fn straight(instructions: &[Instruction], call: u64) -> &[Instruction] {
     let targets: HashSet<u64> = instructions
         .iter()
         .filter(|instruction| is_branch(instruction))
@@ -111,16 +188,6 @@ fn straight(instructions: &[Instruction], call: u64) -> &[Instruction] {
     if targets.contains(&call) {
         return &[];
     }
-    let ends = |instruction: &Instruction| {
-        matches!(
-            instruction.flow_control(),
-            FlowControl::Return
-                | FlowControl::UnconditionalBranch
-                | FlowControl::IndirectBranch
-                | FlowControl::Interrupt
-                | FlowControl::Exception
-        )
-    };
     let mut len = 0usize;
     for instruction in instructions.iter().take_while(|instruction| !ends(instruction)) {
         len = len.saturating_add(1);
@@ -129,6 +196,18 @@ fn straight(instructions: &[Instruction], call: u64) -> &[Instruction] {
         }
     }
     instructions.get(..len).unwrap_or_default()
+}
+
+/// Whether the code behind an instruction is not reached through it.
+pub(super) fn ends(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::Return
+            | FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::Interrupt
+            | FlowControl::Exception
+    )
 }
 
 fn is_branch(instruction: &Instruction) -> bool {
@@ -162,6 +241,55 @@ pub fn called_slot(
         (Place::Constant(slot), 0) => Some(slot),
         _ => None,
     }
+}
+
+/// The ends of the calls that surely ran in the same function before the one at `call_address`, nearest first. None on ARM64.
+#[must_use]
+pub fn calls_before(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Vec<u64> {
+    let instructions = match scene.is_arm64() {
+        true => None,
+        false => before(scene, call_address, return_address),
+    };
+    let instructions = instructions.unwrap_or_default();
+    straight(&instructions, call_address)
+        .iter()
+        .filter(|one| is_call(one))
+        .map(Instruction::next_ip)
+        .collect()
+}
+
+/// The ends of the calls that follow in the same function up to its end, or up to its first branch, `window` bytes on at
+/// most. None on ARM64.
+#[must_use]
+pub fn calls_behind(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+    window: u64,
+    is_straight: bool,
+) -> Vec<u64> {
+    let len = if scene.is_arm64() { 0 } else { usize::try_from(window).unwrap_or(0) };
+    let bytes = scene.dump.memory.read_up_to(return_address, len);
+    let bits = match scene.dump.system.pointer_width {
+        PointerWidth::Four => 32,
+        PointerWidth::Eight => 64,
+    };
+    let mut decoder = Decoder::with_ip(bits, &bytes, return_address, DecoderOptions::NONE);
+    let mut found = Vec::new();
+    while decoder.can_decode() && scene.flows.spend(1) {
+        let instruction = decoder.decode();
+        let branches = is_straight && is_branch(&instruction);
+        if instruction.is_invalid() || ends(&instruction) || branches {
+            break;
+        }
+        if is_call(&instruction) {
+            found.push(instruction.next_ip());
+        }
+    }
+    found
+}
+
+fn is_call(instruction: &Instruction) -> bool {
+    matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
 }
 
 /// The instructions that run up to the call, last first. The function's start (x64) or the earliest start
@@ -237,152 +365,14 @@ fn operand(instruction: &Instruction, index: u32, before: &[Instruction]) -> Opt
         OpKind::Register => trace(before, instruction.op_register(index), PointerWidth::Four),
         OpKind::Memory => {
             let (base, displacement) = memory_operand(instruction, PointerWidth::Four)?;
-            follow(before, base, vec![displacement, 0], PointerWidth::Four)
+            Walk::plain(PointerWidth::Four).follow(before, base, vec![displacement, 0])
         }
         _ => None,
     }
 }
 
 fn trace(before: &[Instruction], register: Iced, width: PointerWidth) -> Option<Argument> {
-    follow(before, Place::Register(register), vec![0], width)
-}
-
-#[derive(Clone, Copy)]
-enum Place {
-    Constant(u64),
-    Register(Iced),
-}
-
-/// Follows a value backwards through the instructions that made it.
-fn follow(
-    before: &[Instruction],
-    place: Place,
-    mut displacements: Vec<i64>,
-    width: PointerWidth,
-) -> Option<Argument> {
-    let mut place = place;
-    let mut later_writes: HashSet<Iced> = HashSet::new();
-    let mut factory = InstructionInfoFactory::new();
-    for instruction in before {
-        let Place::Register(wanted) = place else { break };
-        if is_stable(wanted, width) {
-            break;
-        }
-        let writes = written(&mut factory, instruction);
-        if writes.contains(&full(wanted)) {
-            let (source, displacement, is_read) = source_of(instruction, wanted, width)?;
-            merge(&mut displacements, displacement, is_read)?;
-            if let Place::Register(register) = source
-                && later_writes.contains(&full(register))
-            {
-                return None;
-            }
-            place = source;
-        }
-        later_writes.extend(writes);
-    }
-    let base = match place {
-        Place::Constant(address) => Base::Constant(address),
-        Place::Register(register) if is_stable(register, width) => Base::Register(ours(register)?),
-        Place::Register(_) => return None,
-    };
-    Some(Argument { base, displacements })
-}
-
-/// Puts a displacement before those found so far, with a read of memory behind it or without.
-pub(super) fn merge(displacements: &mut Vec<i64>, displacement: i64, is_read: bool) -> Option<()> {
-    if is_read {
-        displacements.insert(0, displacement);
-    } else {
-        let first = displacements.first_mut()?;
-        *first = first.wrapping_add(displacement);
-    }
-    Some(())
-}
-
-/// What an instruction that writes `wanted` puts there: a place, a displacement, and whether it is read
-/// from memory.
-fn source_of(
-    instruction: &Instruction,
-    wanted: Iced,
-    width: PointerWidth,
-) -> Option<(Place, i64, bool)> {
-    let into_wanted = instruction.op0_kind() == OpKind::Register
-        && full(instruction.op0_register()) == full(wanted);
-    into_wanted.then_some(())?;
-    match (instruction.mnemonic(), instruction.op1_kind()) {
-        (Mnemonic::Lea, OpKind::Memory) => {
-            let (place, displacement) = memory_operand(instruction, width)?;
-            Some((place, displacement, false))
-        }
-        (Mnemonic::Mov, OpKind::Register) => {
-            Some((Place::Register(instruction.op1_register()), 0, false))
-        }
-        (Mnemonic::Mov, OpKind::Memory) => {
-            let (place, displacement) = memory_operand(instruction, width)?;
-            Some((place, displacement, true))
-        }
-        (Mnemonic::Mov, _) => Some((Place::Constant(instruction.immediate(1)), 0, false)),
-        (Mnemonic::Add, kind) if kind != OpKind::Register && kind != OpKind::Memory => {
-            Some((Place::Register(wanted), instruction.immediate(1).cast_signed(), false))
-        }
-        (Mnemonic::Sub, kind) if kind != OpKind::Register && kind != OpKind::Memory => Some((
-            Place::Register(wanted),
-            instruction.immediate(1).cast_signed().wrapping_neg(),
-            false,
-        )),
-        _ => None,
-    }
-}
-
-fn memory_operand(instruction: &Instruction, width: PointerWidth) -> Option<(Place, i64)> {
-    if instruction.memory_index() != Iced::None {
-        return None;
-    }
-    let displacement = instruction.memory_displacement64();
-    if instruction.is_ip_rel_memory_operand() || instruction.memory_base() == Iced::None {
-        return Some((Place::Constant(width.truncate(displacement)), 0));
-    }
-    let signed = match width {
-        PointerWidth::Four => i64::from(instruction.memory_displacement32().cast_signed()),
-        PointerWidth::Eight => displacement.cast_signed(),
-    };
-    Some((Place::Register(instruction.memory_base()), signed))
-}
-
-/// The full registers that an instruction writes. A call writes the volatile ones, and moves no other.
-fn written(factory: &mut InstructionInfoFactory, instruction: &Instruction) -> Vec<Iced> {
-    if instruction.flow_control() == FlowControl::Call
-        || instruction.flow_control() == FlowControl::IndirectCall
-    {
-        return vec![Iced::RAX, Iced::RCX, Iced::RDX, Iced::R8, Iced::R9, Iced::R10, Iced::R11];
-    }
-    factory
-        .info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE)
-        .used_registers()
-        .iter()
-        .filter(|used| {
-            !matches!(used.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess)
-        })
-        .map(|used| full(used.register()))
-        .collect()
-}
-
-fn full(register: Iced) -> Iced {
-    register.full_register()
-}
-
-/// Whether a register keeps its value over the call, so that the frame's own value can be used. Not esp:
-/// pushes move it between the instruction that reads it and the call.
-fn is_stable(register: Iced, width: PointerWidth) -> bool {
-    full(register) != full(Iced::ESP)
-        && ours(register).is_some_and(|register| register.is_nonvolatile(width))
-        || width == PointerWidth::Eight && full(register) == Iced::RSP
-}
-
-fn ours(register: Iced) -> Option<Register> {
-    let number = u8::try_from(full(register).number()).ok()?;
-    full(register).is_gpr().then(|| Register::from_number(number))?
+    Walk::plain(width).follow(before, Place::Register(register), vec![0])
 }
 
 #[cfg(test)]
@@ -413,5 +403,45 @@ mod tests {
         assert_eq!(argument_of(&[&[0x74, 7][..], &LEA_RCX].concat()), None);
         // je to the lea: it is on every way.
         assert_eq!(argument_of(&[&[0x74, 1, 0x90][..], &LEA_RCX].concat()), constant(0x1013));
+    }
+
+    /// The same, followed through registers that are given back.
+    fn deep_argument_of(code: &[u8], function: Option<u64>) -> Option<Argument> {
+        let mut decoder = Decoder::with_ip(64, code, 0x1000, DecoderOptions::NONE);
+        let mut run: Vec<Instruction> = decoder.iter().collect();
+        run.reverse();
+        deep(&run, 0x1000 + code.len() as u64, function)
+    }
+
+    #[test]
+    fn an_argument_is_followed_to_the_functions_own() {
+        let argument = |base, displacements: &[i64]| {
+            Some(Argument { base, displacements: displacements.to_vec() })
+        };
+        let own = |start, frame| Base::Own(Entry { start, frame });
+        // ret; push rbx; sub rsp, 20h; mov rbx, rcx; call rax; lea rcx, [rbx+18h]
+        let head = [0xC3, 0x53, 0x48, 0x83, 0xEC, 0x20, 0x48, 0x89, 0xCB, 0xFF, 0xD0];
+        let code = [&head[..], &[0x48, 0x8D, 0x4B, 0x18]].concat();
+        assert_eq!(deep_argument_of(&code, None), argument(own(0x1001, 0x28), &[0x18]));
+        // Nothing shows where the function begins.
+        assert_eq!(deep_argument_of(&code[1..], None), None);
+        // But unwind data does.
+        assert_eq!(
+            deep_argument_of(&code[1..], Some(0x1000)),
+            argument(own(0x1000, 0x28), &[0x18])
+        );
+        // ret; push rbp; mov rbp, rsp; sub rsp, 20h; mov rax, [rbp+10h]; mov rcx, rax; mov rax, [rip]
+        let frame = [0xC3, 0x55, 0x48, 0x89, 0xE5, 0x48, 0x83, 0xEC, 0x20, 0x48, 0x8B, 0x45, 0x10];
+        let code = [&frame[..], &[0x48, 0x89, 0xC1, 0x48, 0x8B, 5, 0, 0, 0, 0]].concat();
+        let rsp = Base::Register(Register::Rsp);
+        assert_eq!(deep_argument_of(&code, None), argument(rsp, &[0x30, 0]));
+        // The same with mov [rbp+10h], rcx behind the prologue: what is read is what was stored.
+        let code =
+            [&frame[..9], &[0x48, 0x89, 0x4D, 0x10], &frame[9..], &[0x48, 0x89, 0xC1]].concat();
+        assert_eq!(deep_argument_of(&code, None), argument(own(0x1001, 0x28), &[0]));
+        // The register that the section was taken from is used for something else before the call.
+        let plain = [0x48, 0x89, 0xD9, 0x48, 0x89, 0xC3];
+        assert_eq!(argument_of(&plain), None, "mov rcx, rbx; mov rbx, rax");
+        assert!(argument_of(&plain[..3]).is_some());
     }
 }

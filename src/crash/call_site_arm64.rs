@@ -1,7 +1,8 @@
 //! How an ARM64 caller formed the lock function's argument, and what a call through a register goes through: as
 //! [`super::call_site`] for x86 and x64.
 
-use super::call_site::{Argument, Base, merge};
+use super::backwards::merge;
+use super::call_site::{Argument, Base};
 use super::stack::Scene;
 use crate::image::instruction_arm64::{Instruction, SP, decode, written};
 use crate::image::registers::Register;

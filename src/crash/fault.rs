@@ -5,6 +5,7 @@ use super::locate::{Candidate, Search};
 use super::operation::{Failure, Operation};
 use super::stack::Scene;
 use crate::critsec::debug_info::{RawDebugInfo, is_user_address, record_size};
+use crate::critsec::has_live_owner;
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::dump::memory::PointerWidth;
 
@@ -109,7 +110,7 @@ pub(super) fn choose<'c>(
     let Some(fault) = fault_address(search.exception) else { return (Failure::OtherAccess, exact) };
     let width = scene.dump.system.pointer_width;
     if is_without_address(width, fault) {
-        return choose_wild(search, width, candidates);
+        return choose_wild(search, width, candidates, |record| has_wild_links(scene, record));
     }
     let operation = search.found.map(|found| found.operation);
     let layout = Layout::of(width);
@@ -126,7 +127,7 @@ pub(super) fn choose<'c>(
         return (Failure::SectionAccess, Some(candidate));
     }
     let by_record = best(candidates, |candidate| {
-        is_credible(candidate) && goes_through_record(scene, operation, candidate, fault)
+        is_credible(candidate) && goes_through_record(scene, search, candidate, fault)
     });
     if by_record.is_some() {
         return (Failure::DebugInfoAccess, by_record);
@@ -147,13 +148,17 @@ pub(super) fn choose<'c>(
 /// Whether a fault is one of an operation on this section that goes through its debug record.
 fn goes_through_record(
     scene: Scene<'_, '_>,
-    operation: Option<Operation>,
+    search: Search<'_>,
     candidate: &Candidate,
     fault: u64,
 ) -> bool {
+    let operation = search.found.map(|found| found.operation);
     let width = scene.dump.system.pointer_width;
     let Some(raw) = candidate.raw else { return false };
-    let is_record = raw.debug_info != 0 || is_zeroed(&raw) || candidate.is_exact();
+    let is_record = raw.debug_info != 0
+        || is_zeroed(&raw)
+        || candidate.is_exact()
+        || has_live_owner(scene.dump, &raw, search.encoding);
     let offset = fault.checked_sub(raw.debug_info);
     let in_record =
         offset.is_some_and(|offset| touches_record(operation, width, raw.debug_info, offset));
@@ -177,32 +182,64 @@ fn through_links(scene: Scene<'_, '_>, debug_info: u64, fault: u64) -> bool {
     })
 }
 
-/// The candidate for a fault without an address: a section, or a record, where no memory can be.
+/// The candidate for a fault without an address.
+///
+/// - situation: an access to an address without canonical form gives a record without the address (-1, or 0).
+/// - example: `Enter(0xdddddddddddddddd)`; a section whose DebugInfo is 0xfeeefeeefeeefeee; a record whose Flink is a text.
+/// - handling: what the faulting instruction's register names, else a record, its links (Delete alone follows them), else a
+///   section where no memory can be.
+/// - test: `a_fault_without_an_address_is_explained_by_a_wild_pointer`.
 fn choose_wild<'c>(
     search: Search<'_>,
     width: PointerWidth,
     candidates: &'c [Candidate],
+    has_wild_links: impl Fn(u64) -> bool,
 ) -> (Failure, Option<&'c Candidate>) {
-    let is_wild = |address: u64| address >= 0x1_0000 && !is_user_address(address, width);
     let exact = candidates.iter().find(|candidate| candidate.is_exact());
-    if let Some(candidate) = exact.filter(|candidate| is_wild(candidate.address)) {
+    let is_wild = |candidate: &&Candidate| is_wild(candidate.address, width);
+    // The same displacements lead through a record that a section names.
+    let is_record = |address: u64| {
+        candidates.iter().any(|other| {
+            is_credible(other) && other.raw.is_some_and(|raw| raw.debug_info == address)
+        })
+    };
+    let faulted = candidates
+        .iter()
+        .filter(is_wild)
+        .find(|candidate| candidate.has_faulted() && !is_record(candidate.address));
+    if let Some(candidate) = exact.filter(is_wild).or(faulted) {
         return (Failure::SectionAccess, Some(candidate));
     }
-    let waits = search
-        .found
-        .is_some_and(|found| matches!(found.operation, Operation::Enter | Operation::Delete));
+    let operation = search.found.map(|found| found.operation);
+    let waits = matches!(operation, Some(Operation::Enter | Operation::Delete));
+    let unlinks = operation == Some(Operation::Delete);
     let by_record = best(candidates, |candidate| {
-        is_credible(candidate) && candidate.raw.is_some_and(|raw| is_wild(raw.debug_info))
+        let record = candidate.raw.map(|raw| raw.debug_info);
+        is_credible(candidate)
+            && record.is_some_and(|record| {
+                self::is_wild(record, width) || unlinks && has_wild_links(record)
+            })
     });
     if waits && by_record.is_some() {
         return (Failure::DebugInfoAccess, by_record);
     }
-    let by_section =
-        best(candidates, |candidate| is_credible(candidate) && is_wild(candidate.address));
+    let by_section = best(candidates, |candidate| is_credible(candidate) && is_wild(&candidate));
     match by_section {
         Some(_) => (Failure::SectionAccess, by_section),
         None => (Failure::OtherAccess, exact),
     }
+}
+
+/// Whether an address above the null page is outside user space.
+fn is_wild(address: u64, width: PointerWidth) -> bool {
+    address >= 0x1_0000 && !is_user_address(address, width)
+}
+
+/// Whether a debug record's links lead outside user space.
+fn has_wild_links(scene: Scene<'_, '_>, debug_info: u64) -> bool {
+    let width = scene.dump.system.pointer_width;
+    let record = RawDebugInfo::read(&scene.dump.memory, debug_info, width);
+    record.is_some_and(|record| is_wild(record.flink, width) || is_wild(record.blink, width))
 }
 
 /// Zero but for what an Enter that waits changes: LockCount and LockSemaphore.
@@ -228,6 +265,7 @@ fn best(candidates: &[Candidate], fits: impl Fn(&Candidate) -> bool) -> Option<&
 mod tests {
     use super::*;
     use crate::crash::locate::Way;
+    use crate::critsec::lock_count::LockCountEncoding;
 
     fn candidate(address: u64, debug_info: Option<u64>, exact: bool) -> Candidate {
         let raw = debug_info.map(|debug_info| RawCriticalSection {
@@ -238,8 +276,7 @@ mod tests {
             lock_semaphore: 0,
             spin_count: 0,
         });
-        let ways =
-            vec![Way { text: String::new(), score: 3, exact, is_fault: false, is_waiter: false }];
+        let ways = vec![Way { score: 3, exact, ..Way::default() }];
         Candidate { address, ways, raw, gate: None }
     }
 
@@ -268,20 +305,20 @@ mod tests {
             }),
             exception: &exception,
             failure: Failure::OtherAccess,
-            encoding: crate::critsec::lock_count::LockCountEncoding::Flags,
+            encoding: LockCountEncoding::Flags,
         };
         let wild = [candidate(0xCDCD_CDCD_CDCD_CDCD, None, true)];
         assert_eq!(
-            choose_wild(search(Operation::Leave), PointerWidth::Eight, &wild).0,
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &wild, |_| false).0,
             Failure::SectionAccess
         );
         let record = [candidate(0x24_7000, Some(0xFEEE_FEEE_FEEE_FEEE), true)];
         assert_eq!(
-            choose_wild(search(Operation::Enter), PointerWidth::Eight, &record).0,
+            choose_wild(search(Operation::Enter), PointerWidth::Eight, &record, |_| false).0,
             Failure::DebugInfoAccess
         );
         assert_eq!(
-            choose_wild(search(Operation::Leave), PointerWidth::Eight, &record).0,
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &record, |_| false).0,
             Failure::OtherAccess
         );
     }

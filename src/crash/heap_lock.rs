@@ -139,7 +139,7 @@ pub(super) fn failure(
 fn the_one_left(scene: Scene<'_, '_>, encoding: LockCountEncoding) -> Option<Located> {
     let candidate = |lock: HeapLock| {
         let text = format!("lock of the heap at {:#x}", lock.heap);
-        let way = Way { text, score: 4, exact: false, is_fault: false, is_waiter: false };
+        let way = Way { text, score: 4, ..Way::default() };
         locate::judge(scene, encoding, lock.section, vec![way])
     };
     let locks = all(scene.dump);

@@ -5,12 +5,14 @@
 //! and an address given exactly although its memory is not readable. For an access violation the address
 //! that explains the fault is chosen.
 
-use super::call_site::{self, Argument};
+use super::call_site::Argument;
 use super::exception::{EffectiveException, POSSIBLE_DEADLOCK};
 use super::fault;
 use super::frame::Frame;
 use super::operation::{Failure, FoundOperation, OperationSource};
+use super::saved;
 use super::stack::Scene;
+use super::tail_call;
 use super::waits::Waits;
 use crate::critsec::debug_info::{self, DebugInfoState};
 use crate::critsec::gate::{self, Gate};
@@ -29,7 +31,7 @@ const BEYOND_CALLER: u64 = 0x100;
 const MAX_SLOTS: u64 = 2048;
 
 /// A way to the address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Way {
     /// In words.
     pub text: String,
@@ -39,8 +41,12 @@ pub struct Way {
     pub exact: bool,
     /// Whether the way is the fault itself, so that it says nothing about whose fault it is.
     pub is_fault: bool,
+    /// Whether the way is the register of the instruction that faulted.
+    pub has_faulted: bool,
     /// Whether the way is another thread's.
     pub is_waiter: bool,
+    /// Whether the way is one of many that a register of the caller may have been saved by.
+    pub is_saved: bool,
 }
 
 /// A possible address of the section.
@@ -67,6 +73,18 @@ impl Candidate {
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.ways.iter().any(|way| !way.is_fault)
+    }
+
+    /// Whether the faulting instruction accessed it through a register.
+    #[must_use]
+    pub fn has_faulted(&self) -> bool {
+        self.ways.iter().any(|way| way.has_faulted)
+    }
+
+    /// Whether a register that the caller may have passed leads to the address.
+    #[must_use]
+    pub fn is_saved(&self) -> bool {
+        self.ways.iter().any(|way| way.is_saved)
     }
 
     /// Whether one of the ways cannot be wrong.
@@ -107,7 +125,7 @@ pub struct Search<'c> {
 /// Finds the section, and says more exactly what failed where an access violation is explained by it.
 #[must_use]
 pub fn locate(scene: Scene<'_, '_>, search: Search<'_>) -> (Failure, Option<Located>) {
-    let argument = caller_argument(scene, search);
+    let argument = tail_call::argument(scene, search);
     let mut ways = collect(scene, search, argument.as_ref());
     let waits = Waits::read(scene);
     from_waiters(scene, &waits, &mut ways);
@@ -129,12 +147,6 @@ fn caller_index(search: Search<'_>) -> usize {
     }
 }
 
-fn caller_argument(scene: Scene<'_, '_>, search: Search<'_>) -> Option<Argument> {
-    let caller = search.frames.get(search.found?.caller?)?;
-    let site = scene.call_site(caller.registers.ip())?;
-    call_site::argument(scene, caller.registers.ip(), site.call_address)
-}
-
 struct Collector {
     ways: BTreeMap<u64, Vec<Way>>,
 }
@@ -154,7 +166,7 @@ impl Collector {
         if is_small && (score < 2 || ways.iter().any(|way| !way.is_fault)) {
             return;
         }
-        ways.push(Way { text: text(), score, exact, is_fault: false, is_waiter: false });
+        ways.push(Way { text: text(), score, exact, ..Way::default() });
     }
 }
 
@@ -168,6 +180,14 @@ fn collect(
     from_call(scene, search, argument, &mut collector);
     from_registers(scene, search, &mut collector);
     from_stack(scene, search, &mut collector);
+    let by_instruction = saved::by_instruction(scene, search);
+    for (address, way) in saved::addresses(scene, search).into_iter().chain(by_instruction) {
+        let ways = collector.ways.entry(address).or_default();
+        let is_known = way.is_saved && ways.iter().any(|other| other.is_saved);
+        if !is_known && (address >= NULL_PAGE || !way.is_saved) {
+            ways.push(way);
+        }
+    }
     collector.ways
 }
 
@@ -185,7 +205,7 @@ fn from_exception(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Coll
     }
     for (address, offset) in fault::sections_hit(search.exception, layout, operation) {
         let text = format!("fault address minus {offset:#x}");
-        let way = Way { text, score: 3, exact: false, is_fault: true, is_waiter: false };
+        let way = Way { text, score: 3, is_fault: true, ..Way::default() };
         collector.ways.entry(address).or_default().push(way);
     }
 }
@@ -218,7 +238,12 @@ fn from_registers(scene: Scene<'_, '_>, search: Search<'_>, collector: &mut Coll
         for (register, value, provenance) in frame.registers.known() {
             // A register that no function in between changed says nothing new.
             let is_new = index == 0 || provenance != Provenance::Unchanged;
-            if register.is_stack_pointer() || !register.is_nonvolatile(width) || !is_new {
+            // At a fault the registers are the processor's own; of the volatile ones only what nothing else explains counts.
+            let is_wild = index == 0
+                && search.failure == Failure::OtherAccess
+                && scene.dump.memory.u8(value).is_none();
+            let counts = register.is_nonvolatile(width) || is_wild;
+            if register.is_stack_pointer() || !counts || !is_new {
                 continue;
             }
             // Only a frame that is the lock function's own; behind a guessed caller the innermost is the raiser's.
@@ -287,7 +312,7 @@ fn from_waiters(scene: Scene<'_, '_>, waits: &Waits, ways: &mut BTreeMap<u64, Ve
                     continue;
                 }
                 let text = format!("thread {:#x} refers to it", thread.thread_id);
-                ways.push(Way { text, score: 2, exact: false, is_fault: false, is_waiter: true });
+                ways.push(Way { text, score: 2, is_waiter: true, ..Way::default() });
             }
         }
     }
@@ -310,11 +335,14 @@ fn judged(
 fn choose_by_gate<'c>(
     scene: Scene<'_, '_>,
     search: Search<'_>,
-    candidates: &'c [Candidate],
+    all: &'c [Candidate],
 ) -> Option<&'c Candidate> {
     let fits = |candidate: &Candidate| match search.failure {
         Failure::Signal(_) => candidate.gate.is_some_and(Gate::passes),
-        Failure::Wait(_) => candidate.raw.is_some_and(|raw| is_waited_for(&raw)),
+        Failure::Wait(_) => candidate.raw.is_some_and(|raw| {
+            let is_given = candidate.ways.iter().any(|way| way.score >= GIVEN);
+            is_waited_for(&raw) || raw.is_all_zero() && is_given
+        }),
         _ => candidate.raw.is_some(),
     };
     // A signal or a wait has used the section's memory: no address where none can be.
@@ -323,12 +351,13 @@ fn choose_by_gate<'c>(
         matches!(search.failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_));
     let possible =
         |candidate: &&Candidate| !used || debug_info::is_user_address(candidate.address, width);
-    let candidates = || candidates.iter().filter(possible);
+    let candidates = || all.iter().filter(possible);
     let exact = |candidate: &&Candidate| candidate.is_exact();
     let given =
         candidates().filter(exact).find(|candidate| candidate.raw.is_none() || fits(candidate));
     let refused = candidates().find(exact);
     let found = candidates()
+        .filter(|candidate| candidate.ways.iter().any(|way| !way.is_saved))
         .filter(|candidate| fits(candidate) && is_credible(scene, search, candidate))
         // Zeros and entered sections are everywhere: none of them beats an address that the caller gives.
         .filter(|candidate| refused.is_none() || gate_class(candidate) == 0)
@@ -341,9 +370,13 @@ fn choose_by_gate<'c>(
         let section = first.address.checked_sub(Layout::of(width).lock_count);
         Some(*all.iter().find(|candidate| Some(candidate.address) == section).unwrap_or(first))
     };
-    given.or(found).or(refused).or_else(agreed)
+    let only = || saved::only(scene, search, all);
+    given.or(found).or_else(only).or(refused).or_else(agreed)
 }
 
+/// The score of an address that the caller's code gives: a section of zeros, deleted while a thread waited, is believed from
+/// there only.
+const GIVEN: u32 = 6;
 /// The least score of an address that several ways agree on.
 const AGREED: u32 = 6;
 

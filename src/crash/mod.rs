@@ -2,6 +2,7 @@
 //! that failed, and the address of the section it failed on.
 
 pub mod back_trace;
+mod backwards;
 pub mod call_site;
 mod call_site_arm64;
 mod counting_arm64;
@@ -9,14 +10,17 @@ pub mod exception;
 pub mod fault;
 pub mod frame;
 pub mod heap_lock;
+pub mod instruction;
 pub mod locate;
 pub mod names;
 pub mod operation;
 pub mod provider;
+mod saved;
 pub mod screen;
 pub mod stack;
 mod stack_arm64;
 mod stack_x86;
+pub(crate) mod tail_call;
 mod unnamed;
 pub mod verifier;
 pub mod waits;

@@ -142,6 +142,13 @@ const RAISERS: &[&str] = &[
     "KiUserExceptionDispatcher",
 ];
 
+/// Whether a name is one of a function of ntdll that raises what its caller asks for. RaiseException is none: it has a frame
+/// in kernel32 or kernelbase, and C++ leaves calls of it on every stack.
+#[must_use]
+pub fn is_raiser(name: &str) -> bool {
+    RAISERS.contains(&name)
+}
+
 /// Services that Leave, Enter and Delete call for the event.
 const SERVICES: &[&str] = &[
     "NtSetEvent",

@@ -214,6 +214,20 @@ pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     rises(frame, &caller).then_some(caller)
 }
 
+/// The frames from a register file outwards as far as none is a scan's, `most` at most.
+#[must_use]
+pub fn exact_frames(scene: Scene<'_, '_>, start: RegisterFile, most: usize) -> Vec<Frame> {
+    let mut frames = vec![frame(scene, start, IpKind::Exact, Trust::Context, None)];
+    while frames.len() < most
+        && let Some(last) = frames.last()
+        && let Some(caller) = step(scene, last, false).filter(|caller| caller.trust.is_exact())
+    {
+        let Caller { registers, ip_kind, trust, return_slot, .. } = caller;
+        frames.push(frame(scene, registers, ip_kind, trust, return_slot));
+    }
+    frames
+}
+
 /// The caller of an innermost ARM64 frame by lr: a guess, of what no table in the dump describes.
 #[must_use]
 pub fn guessed_leaf_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {

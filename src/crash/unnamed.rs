@@ -10,6 +10,7 @@ use super::exception::{
 };
 use super::fault;
 use super::frame::{Frame, FunctionName, NameSource, Trust};
+use super::instruction;
 use super::locate::{self, Candidate, Located, Search};
 use super::operation::{self, Failure, FoundOperation, Operation, OperationSource};
 use super::stack::{self, Scene};
@@ -21,8 +22,10 @@ use crate::critsec::layout::Layout;
 use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::memory::PointerWidth;
 use crate::image::IpKind;
+use crate::image::call_target::CallKind;
 use crate::image::registers::{Provenance, Register, RegisterFile};
-use iced_x86::{Decoder, DecoderOptions, Mnemonic, OpKind};
+use iced_x86::{Mnemonic, OpKind};
+use std::collections::BTreeSet;
 
 /// Bytes above the innermost stack pointer searched for a call into ntdll. RtlRaiseStatus alone keeps a
 /// CONTEXT (0x4D0 bytes on x64) and a record there.
@@ -46,6 +49,14 @@ pub(super) fn read(
         return None;
     }
     let calls = named_calls(scene, frames.first()?);
+    // What the program itself raises is no failure of ntdll's; a call of a raiser does not return.
+    let is_programs = |call: &Call| {
+        let module = scene.dump.module_at(call.return_address.saturating_sub(1));
+        !super::is_system(scene.dump, module.map(|module| module.base))
+    };
+    if calls.iter().any(|call| operation::is_raiser(&call.name) && is_programs(call)) {
+        return None;
+    }
     for call in calls
         .iter()
         .filter(|call| Operation::of_function(&call.name).is_some())
@@ -126,20 +137,49 @@ pub(super) struct Call {
 }
 
 /// The calls on the stack whose callee has a name, nearest first.
+///
+/// - situation: a call that returned leaves its return address behind, nearer than that of the call that failed.
+/// - example: a call into a DLL of the program, just before the EnterCriticalSection that failed.
+/// - handling: a call into another module than ntdll, by the content of its import slot, has led to the exception only
+///   when a word below its return address points into that module.
+/// - test: `a_call_that_left_no_frame_has_returned`.
 pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> {
     let width = scene.dump.system.pointer_width;
     let start = innermost.registers.sp().and_then(|sp| sp.checked_next_multiple_of(width.bytes()));
     let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
-    (0..slots)
-        .filter_map(|index| {
-            let slot = start?.checked_add(index.checked_mul(width.bytes())?)?;
-            let return_address = scene.dump.memory.pointer(slot, width)?;
-            scene.dump.module_at(return_address.saturating_sub(1))?;
-            let site = scene.call_site(return_address)?;
-            let name = scene.callee(&site)?.name()?.to_owned();
-            Some(Call { slot, return_address, name })
-        })
-        .collect()
+    let mut modules_below = BTreeSet::new();
+    let mut calls = Vec::new();
+    for index in 0..slots {
+        let slot = start.and_then(|start| start.checked_add(index.checked_mul(width.bytes())?));
+        let Some((slot, word)) =
+            slot.zip(slot.and_then(|slot| scene.dump.memory.pointer(slot, width)))
+        else {
+            continue;
+        };
+        let Some(module) = scene.dump.module_at(word.saturating_sub(1)) else { continue };
+        calls.extend(named_call(scene, slot, word, &modules_below));
+        modules_below.insert(module.base);
+    }
+    calls
+}
+
+/// The call that a word of the stack returns from, when its callee has a name and can be what led further.
+fn named_call(
+    scene: Scene<'_, '_>,
+    slot: u64,
+    return_address: u64,
+    modules_below: &BTreeSet<u64>,
+) -> Option<Call> {
+    let site = scene.call_site(return_address)?;
+    let name = scene.callee(&site)?.name()?.to_owned();
+    let target = match site.kind {
+        CallKind::Slot { content, .. } => content.and_then(|target| scene.dump.module_at(target)),
+        _ => None,
+    };
+    let led_further = target.is_none_or(|module| {
+        is_ntdll(scene.dump, Some(module.base)) || modules_below.contains(&module.base)
+    });
+    led_further.then_some(Call { slot, return_address, name })
 }
 
 /// The failure as one of the lock function that `call` goes to; the frames are laid anew from there. `None`
@@ -153,6 +193,9 @@ fn by_import(
     explanation: Explanation,
 ) -> Option<LockFailure> {
     let operation = Operation::of_function(&call.name)?;
+    if operation == Operation::Delete && is_raised_status(exception) {
+        return None;
+    }
     let mut anew = lay_frames(scene, frames, call)?;
     let found = FoundOperation {
         operation,
@@ -174,6 +217,19 @@ fn by_import(
     }
     *frames = anew;
     Some(lock)
+}
+
+/// Whether RtlRaiseStatus raised a handle status, which a Delete does not.
+///
+/// - situation: a Delete that returned lies nearer on the stack than the Leave that failed, and its section has no open
+///   event either.
+/// - example: a container moved its objects and deleted the old sections, then left a new one.
+/// - handling: Delete only closes the event, and a failed close is raised by the kernel, which can be continued
+///   (critical-sections.md 3 and 4.1); RtlRaiseStatus's exception cannot.
+/// - test: `a_delete_does_not_raise_by_itself` (tests/accuracy).
+fn is_raised_status(exception: &EffectiveException) -> bool {
+    operation::is_handle_status(exception.record.code)
+        && exception.record.flags & NONCONTINUABLE != 0
 }
 
 /// Whether the section that was found accounts for the failure.
@@ -323,12 +379,7 @@ fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting>
         let (base, displacement) = counting_arm64::counted_field(scene, frame)?;
         return Some(Counting { base, displacement });
     }
-    let bytes = scene.dump.memory.read_up_to(frame.registers.ip(), 15);
-    let bits = match frame.registers.width() {
-        PointerWidth::Four => 32,
-        PointerWidth::Eight => 64,
-    };
-    let instruction = Decoder::new(bits, &bytes, DecoderOptions::NONE).decode();
+    let instruction = instruction::decoded(scene, frame);
     let counts = matches!(
         instruction.mnemonic(),
         Mnemonic::Btr
@@ -342,15 +393,10 @@ fn counting_instruction(scene: Scene<'_, '_>, frame: &Frame) -> Option<Counting>
     );
     let is_dword = instruction.op_count() > 0
         && instruction.op0_kind() == OpKind::Memory
-        && instruction.memory_size().size() == 4
-        && instruction.memory_index() == iced_x86::Register::None;
+        && instruction.memory_size().size() == 4;
     (counts && is_dword).then_some(())?;
-    let number = u8::try_from(instruction.memory_base().full_register().number()).ok()?;
-    let base = instruction.memory_base().is_gpr().then(|| Register::from_number(number))??;
-    Some(Counting {
-        base: frame.registers.get(base)?,
-        displacement: instruction.memory_displacement64(),
-    })
+    let access = instruction::of(&instruction, frame)?;
+    Some(Counting { base: access.base, displacement: access.displacement })
 }
 
 fn code_is_there(scene: Scene<'_, '_>, frame: &Frame) -> bool {
@@ -447,6 +493,6 @@ fn candidate(
         scene,
         encoding,
         address,
-        vec![locate::Way { text, score: 3, exact: false, is_fault: true, is_waiter: false }],
+        vec![locate::Way { text, score: 3, is_fault: true, ..locate::Way::default() }],
     )
 }

@@ -159,7 +159,9 @@ pub fn state(
         None => DebugInfoState::NotCaptured,
         Some(record) if record.critical_section == section => DebugInfoState::Own(record),
         Some(record) if record.is_wiped() => DebugInfoState::Wiped,
-        Some(record) if is_record_like(&record, width) => DebugInfoState::Foreign(record),
+        Some(record) if is_record_like(&record, width) && counts_waits(&record) => {
+            DebugInfoState::Foreign(record)
+        }
         Some(_) => DebugInfoState::NotARecord,
     }
 }
@@ -181,6 +183,17 @@ pub fn is_user_address(address: u64, width: PointerWidth) -> bool {
     (0x1_0000..limit).contains(&address)
 }
 
+/// Whether the counts of a record that names another section are such as waits leave.
+///
+/// - situation: floats and text read as a record whose back pointer leads somewhere else.
+/// - example: ContentionCount 0x42020000, which is 32.5.
+/// - handling: neither count above 0x10000000; a record of this section, or of the list, is not asked.
+/// - test: `judges_the_record`.
+fn counts_waits(record: &RawDebugInfo) -> bool {
+    const MOST: u32 = 0x1000_0000;
+    record.contention_count <= MOST && record.entry_count <= MOST
+}
+
 fn is_record_like(record: &RawDebugInfo, width: PointerWidth) -> bool {
     let linked = |link: u64| link == 0 || is_possible_pointer(link, width);
     record.kind <= 1
@@ -200,6 +213,17 @@ pub struct ListedSection {
     pub raw: Option<RawCriticalSection>,
 }
 
+/// What a walk of the list of debug records met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListWalk {
+    /// The sections of the records.
+    pub sections: Vec<ListedSection>,
+    /// Addresses of everything that a link led to, as records: also the list's head, and what is no record any more.
+    pub nodes: Vec<u64>,
+    /// Whether the walk came back to where it began.
+    pub closed: bool,
+}
+
 /// Walks the list of debug records forwards and backwards from one record, up to [`MAX_LIST`] records.
 ///
 /// - situation: the list's head lies among the records and reads as one by chance.
@@ -207,18 +231,21 @@ pub struct ListedSection {
 /// - handling: a node counts only with `Type` 0 or 1, a possible section address and links that are not its own.
 /// - test: `walks_a_list_past_its_head`.
 #[must_use]
-pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> Vec<ListedSection> {
+pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> ListWalk {
     let layout = DebugLayout::of(width);
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
+    let mut walk = ListWalk::default();
     for forwards in [true, false] {
         let mut address = start;
-        while found.len() < MAX_LIST && (seen.insert(address) || address == start) {
+        while walk.nodes.len() < MAX_LIST.saturating_mul(2)
+            && (seen.insert(address) || address == start)
+        {
+            walk.nodes.push(address);
             let Some(record) = RawDebugInfo::read(memory, address, width) else { break };
             if (forwards || address != start) && is_record_like(&record, width) && record.flink != 0
             {
                 let raw = RawCriticalSection::read(memory, record.critical_section, width);
-                found.push(ListedSection {
+                walk.sections.push(ListedSection {
                     record: address,
                     section: record.critical_section,
                     raw,
@@ -227,12 +254,13 @@ pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> 
             let link = if forwards { record.flink } else { record.blink };
             let Some(next) = link.checked_sub(layout.process_locks_list) else { break };
             if next == start {
+                walk.closed = true;
                 break;
             }
             address = next;
         }
     }
-    found
+    walk
 }
 
 #[cfg(test)]
@@ -268,16 +296,18 @@ mod tests {
     #[test]
     fn walks_a_list_past_its_head() {
         let bytes = ring();
-        let sections: Vec<u64> =
-            walk_list(&space(&bytes), 0x1_0040, WIDTH).iter().map(|entry| entry.section).collect();
+        let walk = walk_list(&space(&bytes), 0x1_0040, WIDTH);
+        let sections: Vec<u64> = walk.sections.iter().map(|entry| entry.section).collect();
         assert_eq!(sections, [0x2_0040, 0x2_0000]);
+        assert!(walk.closed && walk.nodes.contains(&0x1_0080), "the head is a node too");
     }
 
     #[test]
     fn a_list_that_bites_its_tail_ends() {
         let mut bytes = ring();
         put(&mut bytes, 0x50, 0x1_0050);
-        assert_eq!(walk_list(&space(&bytes), 0x1_0000, WIDTH).len(), 2);
+        let walk = walk_list(&space(&bytes), 0x1_0000, WIDTH);
+        assert_eq!((walk.sections.len(), walk.closed), (2, false));
     }
 
     #[test]

@@ -162,6 +162,22 @@ pub fn meaning(word: u32, modules: &[Module]) -> Option<(Meaning, &'static str)>
     Some(if agree { first } else { (Meaning::Either, by) })
 }
 
+/// Whether a pattern is one that an allocator of this process fills memory with: its module is loaded, or it is Windows'
+/// own heap, which every process has.
+///
+/// - situation: a program can fill its memory with any byte, and an allocator can be linked in without a module.
+/// - example: 0x5A5A5A5A in a process without jemalloc.
+/// - handling: FEEEFEEE is the heap's; the others need a module of their allocator.
+/// - test: `a_fill_needs_its_allocator`.
+#[must_use]
+pub fn is_of_loaded_allocator(word: u32, modules: &[Module]) -> bool {
+    const OF_THE_HEAP: u32 = 0xFEEE_FEEE;
+    word == OF_THE_HEAP
+        || ALLOCATORS.iter().any(|allocator| {
+            allocator.fills.iter().any(|(fill, _)| *fill == word) && allocator.is_present(modules)
+        })
+}
+
 /// The pattern at a pointer's width.
 #[must_use]
 pub fn widened(word: u32, width: PointerWidth) -> u64 {
@@ -207,6 +223,21 @@ mod tests {
         assert_eq!(with(&["verifier.dll"], 0xD0D0_D0D0).unwrap().0, Meaning::Guard);
         assert_eq!(with(&["mimalloc.dll"], 0xD0D0_D0D0).unwrap().0, Meaning::Allocated);
         assert_eq!(with(&[], 0x1234_5678), None);
+    }
+
+    #[test]
+    fn a_fill_needs_its_allocator() {
+        let loaded = |modules: &[&str], word| {
+            let file = modules.iter().fold(Synth::new(Cpu::Amd64), |file, name| {
+                file.module(0x1000_0000, 0x1000, name, [1, 0, 0, 0])
+            });
+            let file = file.build();
+            is_of_loaded_allocator(word, &Dump::parse(&file).unwrap().modules)
+        };
+        assert!(loaded(&["app.exe"], 0xFEEE_FEEE));
+        assert!(!loaded(&["app.exe"], 0x5A5A_5A5A));
+        assert!(loaded(&["jemalloc.dll"], 0x5A5A_5A5A));
+        assert!(!loaded(&["jemalloc.dll"], 0xE5E5_E5E5), "another allocator's");
     }
 
     #[test]

@@ -32,6 +32,21 @@ pub struct CriticalSection {
     pub debug_info: Option<DebugInfoState>,
 }
 
+/// Whether a thread of the process is inside, and LockCount agrees with it: locked, with no more waiters than threads.
+#[must_use]
+pub fn has_live_owner(
+    dump: &Dump<'_>,
+    raw: &RawCriticalSection,
+    encoding: LockCountEncoding,
+) -> bool {
+    let threads = &dump.threads;
+    let state = lock_count::decode(encoding, raw.lock_count, raw.recursion_count);
+    raw.recursion_count > 0
+        && threads.iter().any(|thread| u64::from(thread.id) == raw.owning_thread)
+        && state.locked
+        && usize::try_from(state.waiters).is_ok_and(|waiters| waiters <= threads.len())
+}
+
 impl CriticalSection {
     /// Reads the section at an address.
     #[must_use]

@@ -49,6 +49,19 @@ pub fn is_plausible(spin_count: u64) -> bool {
         && if dynamic { count == 0 || DYNAMIC_RANGE.contains(&count) } else { count <= SANE_COUNT }
 }
 
+/// Whether a value shows by itself that initialisation stored it.
+///
+/// - situation: 0 and small numbers stand everywhere, so that a field which holds one proves nothing.
+/// - example: 0x020007D0, 4000 and 0x400 are told from other data; 0 and 379 are not.
+/// - handling: plausible, with a stored flag, or a count of at least 100 that people choose: a multiple of 100, a power of 2.
+/// - test: `telling_values`.
+#[must_use]
+pub fn is_telling(spin_count: u64) -> bool {
+    let count = spin_count & COUNT_MASK;
+    let chosen = count >= 100 && (count.is_multiple_of(100) || count.is_power_of_two());
+    is_plausible(spin_count) && (spin_count & STORED_FLAGS != 0 || chosen)
+}
+
 /// What a version of Windows can have left in the field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpinCountState {
@@ -97,6 +110,16 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn telling_values() {
+        for value in [0x0200_07D0, 0x0100_0FA0, 4000, 0x400, 1500] {
+            assert!(is_telling(value), "{value:#x}");
+        }
+        for value in [0, 4, 379, 0x11C3, 0x4141_4141] {
+            assert!(!is_telling(value), "{value:#x}");
+        }
+    }
 
     #[test]
     fn versions_store_different_values() {

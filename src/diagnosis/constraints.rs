@@ -33,8 +33,10 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .iter()
         .map(|(cause, reason)| Exclusion { cause: *cause, reason })
         .collect();
+    // A filled place is a pool's, wherever the pool lies.
+    let is_pool = has_any(findings, &FindingId::FILLS);
     // A stop can come while the module is on its way out.
-    if known.in_module && !matches!(failure, Failure::VerifierStop(_)) {
+    if known.in_module && !is_pool && !matches!(failure, Failure::VerifierStop(_)) {
         excluded.push(Exclusion { cause: Cause::MemoryReleased, reason: IN_MODULE });
     }
     if has(FindingId::ChangedSince) {
@@ -95,6 +97,8 @@ const RELEASED: &[FindingId] = &[
     FindingId::GuardPattern,
     FindingId::HeapBlockFree,
     FindingId::ListLinksInside,
+    FindingId::UnloadedModuleReused,
+    FindingId::OnOwnStack,
 ];
 
 fn has_any(findings: &[Finding], ids: &[FindingId]) -> bool {

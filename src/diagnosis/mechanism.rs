@@ -5,6 +5,7 @@ use crate::crash::fault::fault_address;
 use crate::crash::operation::Failure;
 use crate::critsec::debug_info::{is_user_address, record_size};
 use crate::critsec::handle::is_plausible;
+use crate::findings::space::is_above_user_space;
 use crate::findings::{Case, Finding, FindingId, has};
 
 /// What happened.
@@ -124,7 +125,9 @@ fn of_status(status: u32) -> Mechanism {
 
 fn of_address(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
     let Some(section) = case.section else { return Mechanism::SectionUnreadable };
+    let above = section.raw.is_none() && is_above_user_space(case.scene, section.address);
     let possible = is_user_address(section.address, section.width)
+        && !above
         && section.address.is_multiple_of(section.width.bytes())
         && !has(findings, FindingId::AddressInCode);
     if possible { Mechanism::SectionUnreadable } else { Mechanism::PointerInvalid }

@@ -9,7 +9,7 @@ mod verifier;
 pub mod weights;
 
 use crate::crash::exception::IN_PAGE_ERROR;
-use crate::crash::operation::{Failure, OperationSource};
+use crate::crash::operation::{Failure, Operation, OperationSource};
 use crate::critsec::gate::Gate;
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, Finding, FindingId, has};
@@ -65,7 +65,9 @@ fn diagnose_weighing(case: Case<'_, '_>, findings: &[Finding], weighed: &[Findin
             in_module: case.section.is_some_and(|section| is_in_module(case, section.address)),
         },
     );
-    let mut ranked = rank::rank(weighed, &exclusions, |cause| prior(case.lock.failure, cause));
+    let mut ranked = rank::rank(weighed, &exclusions, |cause| {
+        prior(case.lock.failure, case.lock.operation, cause)
+    });
     let decided = is_decided(case, &ranked, findings, readable);
     if !decided || verifier::is_unsure(case) {
         rank::temper(&mut ranked, CEILING);
@@ -107,16 +109,17 @@ fn named(ranked: &[RankedCause], decided: bool) -> Vec<Cause> {
 /// How likely a cause is before any finding. Flat, but for these reasons:
 /// an address that callers pass and that cannot be accessed was more often valid once than never, and deletion
 /// by itself leaves the memory in place; a failed wait or signal needs the section's memory to have worked up to that moment, so that its memory
-/// being gone is rarer; a wrong pointer must have been entered before it was left, and a copy fails on its handle only
+/// being gone is rarer; a wrong pointer would have failed in the Enter before the Leave, and a copy fails on its handle only
 /// when the original was waited for before and deleted after; Leave finds a section unlocked chiefly because it was left too often; and sharing a
 /// section between processes is documented as impossible and seldom tried.
-fn prior(failure: Failure, cause: Cause) -> f64 {
+fn prior(failure: Failure, operation: Option<Operation>, cause: Cause) -> f64 {
     match (failure, cause) {
         (_, Cause::CrossProcess) => 0.2,
         (Failure::Signal(_) | Failure::Wait(_), Cause::MemoryReleased) => 0.3,
         (Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_), Cause::BadPointer) => 0.2,
         (Failure::DebugInfoAccess, Cause::BadPointer) => 0.4,
         (Failure::Signal(_), Cause::Copied) => 0.25,
+        (Failure::SectionAccess, Cause::BadPointer) if operation == Some(Operation::Leave) => 0.4,
         (Failure::SectionAccess, Cause::MemoryReleased) => 2.0,
         (Failure::SectionAccess, Cause::Deleted) => 0.5,
         (Failure::NotOwner, Cause::NotOwner) => 8.0,

@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::constraints::Exclusion;
-use super::weights::{Group, row_of};
+use super::weights::{Group, group_of, row_of};
 use crate::findings::{Finding, FindingId};
 use std::collections::BTreeMap;
 
@@ -62,10 +62,11 @@ fn strongest_per_group(findings: &[Finding], cause: Cause) -> Vec<Contribution> 
     let mut strongest: BTreeMap<(Group, bool), Contribution> = BTreeMap::new();
     for finding in findings {
         let Some(row) = row_of(finding.id) else { continue };
+        let Some(group) = group_of(row, findings) else { continue };
         for weight in row.weights.iter().filter(|weight| weight.cause == cause && weight.llr != 0.0)
         {
             let part = Contribution { finding: finding.id, llr: weight.llr, reason: weight.reason };
-            let key = (row.group, weight.llr > 0.0);
+            let key = (group, weight.llr > 0.0);
             match strongest.get(&key) {
                 Some(held) if (held.llr.abs(), held.finding) >= (part.llr.abs(), part.finding) => {}
                 _ => {
@@ -131,6 +132,23 @@ mod tests {
         };
         assert_eq!(copied(&one), Some(1));
         assert_eq!(copied(&two), Some(1));
+    }
+
+    #[test]
+    fn foreign_fields_count_once() {
+        let parts = [FindingId::HandleImplausible, FindingId::SpinCountImplausible];
+        let score = |ids: &[FindingId]| -> f64 {
+            let findings: Vec<_> = ids.iter().copied().map(found).collect();
+            strongest_per_group(&findings, Cause::NeverInitialized)
+                .iter()
+                .map(|part| part.llr)
+                .sum()
+        };
+        let of_parts = score(&parts);
+        let whole = score(&[FindingId::EveryFieldForeign]);
+        assert!(of_parts > whole, "by themselves each counts");
+        let all = [FindingId::EveryFieldForeign, parts[0], parts[1]];
+        assert!((score(&all) - whole).abs() < 1e-9, "together they are one fact");
     }
 
     #[test]

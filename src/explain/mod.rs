@@ -8,6 +8,7 @@
 //! and Application Verifier (stop codes: critical-sections.md 7). What stands there as unverified is called so here.
 
 mod causes;
+mod contents;
 mod environment;
 mod evidence;
 mod handle;
@@ -16,6 +17,7 @@ mod integrity;
 mod mechanisms;
 mod memory;
 mod patterns;
+mod steps;
 mod threads;
 mod verifier;
 
@@ -154,6 +156,8 @@ pub const FAMILIES: &[Family] = &[
     Family { title: "Findings: the section's own fields", explanations: integrity::ALL },
     Family { title: "Findings: patterns and neighbours", explanations: patterns::ALL },
     Family { title: "Findings: where the address points", explanations: memory::ALL },
+    Family { title: "Findings: what else it may be", explanations: contents::ALL },
+    Family { title: "Findings: lists, single fields and steps", explanations: steps::ALL },
     Family { title: "Findings: other threads", explanations: threads::ALL },
     Family { title: "Findings: the environment", explanations: environment::ALL },
     Family { title: "Findings: more of the evidence table", explanations: evidence::ALL },

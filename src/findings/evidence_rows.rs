@@ -68,6 +68,8 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::WaitersParked,
             FindingId::WaitersUseThisHandle,
             FindingId::WaitersUseOtherHandle,
+            FindingId::NeverContendedBefore,
+            FindingId::OwnerInside,
         ],
         remark: "",
     },
@@ -124,6 +126,8 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::FreePattern,
             FindingId::GuardPattern,
             FindingId::AmbiguousPattern,
+            FindingId::RepeatedByte,
+            FindingId::FillWithoutAllocator,
         ],
         remark: "Which patterns can reach a failed signal is no matter of weights: the gate refuses the others.",
     },
@@ -144,7 +148,12 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "a section of zeros at the address that the caller passed",
         handling: "named exception of the gate; `deleted` and `never-initialized` are named together where an Enter found the zeros",
         test: "the_lab_shows_the_findings_of_the_evidence_table",
-        findings: &[FindingId::SectionAllZero, FindingId::SectionZeroThenEntered],
+        findings: &[
+            FindingId::SectionAllZero,
+            FindingId::SectionZeroThenEntered,
+            FindingId::DeletionBehind,
+            FindingId::InitializationAhead,
+        ],
         remark: "Never initialised or deleted: undecidable from the zeros themselves; see docs/causes.md.",
     },
     EvidenceRow {
@@ -154,7 +163,13 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "0x5A5A5A5A in both, DebugInfo and LockCount in order",
         handling: "the shape of the damage",
         test: "the_lab_shows_the_findings_of_the_evidence_table",
-        findings: &[FindingId::TailDamaged, FindingId::OnlyHandleDamaged],
+        findings: &[
+            FindingId::TailDamaged,
+            FindingId::OnlyHandleDamaged,
+            FindingId::OnlyRecordDamaged,
+            FindingId::OnlyRecordRedirected,
+            FindingId::OnlyRecordNull,
+        ],
         remark: "",
     },
     EvidenceRow {
@@ -164,7 +179,12 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "text in DebugInfo, RecursionCount 0",
         handling: "the shape of the damage",
         test: "the_lab_shows_the_findings_of_the_evidence_table",
-        findings: &[FindingId::HeadDamaged, FindingId::EveryFieldForeign],
+        findings: &[
+            FindingId::HeadDamaged,
+            FindingId::EveryFieldForeign,
+            FindingId::HeadForeign,
+            FindingId::StaticStorageWritten,
+        ],
         remark: "",
     },
     EvidenceRow {
@@ -174,7 +194,12 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "the text \"Quarterly report 2026 dr\" ends 8 bytes into the section",
         handling: "direction, text and the place where it begins are named",
         test: "a_neighbour_is_shown_and_placed",
-        findings: &[FindingId::NeighbourRunsInFromBefore, FindingId::NeighbourRunsInFromBehind],
+        findings: &[
+            FindingId::NeighbourRunsInFromBefore,
+            FindingId::NeighbourRunsInFromBehind,
+            FindingId::ContentsBeginHere,
+            FindingId::ContentsBeginBefore,
+        ],
         remark: "",
     },
     EvidenceRow {
@@ -184,7 +209,7 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "DebugInfo leads to a record whose back pointer is this section",
         handling: "the back pointer; whether the list has it is said with it",
         test: "a_record_is_put_down_to_its_section",
-        findings: &[FindingId::DebugRecordOwn],
+        findings: &[FindingId::DebugRecordOwn, FindingId::ListLacksSection],
         remark: "-1 by itself says little since Windows 8, where it is the rule.",
     },
     EvidenceRow {
@@ -208,7 +233,11 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "text in DebugInfo, and a record on the process's list that names this section",
         handling: "the list is walked from the PEB's locks and searched for the address",
         test: "the_lab_shows_the_findings_of_the_evidence_table",
-        findings: &[FindingId::ListKnowsSection, FindingId::DebugRecordInvalid],
+        findings: &[
+            FindingId::ListKnowsSection,
+            FindingId::DebugRecordInvalid,
+            FindingId::ListLeadsToRecord,
+        ],
         remark: "",
     },
     EvidenceRow {
@@ -248,7 +277,7 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "353703189 waiters in a process of 3 threads",
         handling: "LockCount decoded for the encoding",
         test: "the_lab_shows_the_findings_of_the_evidence_table",
-        findings: &[FindingId::MoreWaitersThanThreads],
+        findings: &[FindingId::MoreWaitersThanThreads, FindingId::WaitersBeyondThreads],
         remark: "",
     },
     EvidenceRow {
@@ -272,6 +301,9 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::MemoryFree,
             FindingId::InUnloadedModule,
             FindingId::AbsentFromFullMemory,
+            FindingId::UnloadedModuleReused,
+            FindingId::FarFromMemory,
+            FindingId::AddressIsText,
         ],
         remark: "",
     },
@@ -302,7 +334,7 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "the section among the frames of thread 8",
         handling: "the same",
         test: "a_section_on_a_stack_is_put_down_to_its_thread",
-        findings: &[FindingId::OnOtherStack],
+        findings: &[FindingId::OnOtherStack, FindingId::OnOwnStack],
         remark: "",
     },
     EvidenceRow {
@@ -460,7 +492,12 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "a healthy neighbour found on the stack",
         handling: "",
         test: "healthy_neighbours_do_not_pass",
-        findings: &[],
+        findings: &[
+            FindingId::PointsToSection,
+            FindingId::FunctionTableInside,
+            FindingId::DebugInfoInModule,
+            FindingId::SectionNearBy,
+        ],
         remark: "The gate refuses such a candidate; where the caller gives it exactly, the report says that it was written to since (`changed-since`).",
     },
     EvidenceRow {

@@ -10,6 +10,7 @@ use crate::crash::waits::Held;
 use crate::critsec::handle::{
     HandleState, LARGEST_HANDLE, is_plausible, is_section_event, reach_of_table,
 };
+use crate::critsec::lock_count;
 use crate::dump::handles::{Handle, HandleTable};
 use std::collections::HashSet;
 
@@ -211,7 +212,7 @@ fn real_event(
     findings: &mut Vec<Finding>,
 ) -> Vec<u64> {
     let own = case.section.map(|section| section.address);
-    let others = case.others.iter().filter(|other| Some(other.section) != own);
+    let others = case.list.sections.iter().filter(|other| Some(other.section) != own);
     let listed: HashSet<u64> = others.filter_map(|other| Some(other.raw?.lock_semaphore)).collect();
     let open =
         table.handles.iter().filter(|handle| is_section_event(handle) && handle.value != value);
@@ -238,7 +239,7 @@ fn real_event(
             format!("{:#x} is an open event of ntdll's kind that no section claims.", handle.value),
             source,
         )),
-        None if table.is_complete() => findings.push(Finding::new(
+        None if table.is_complete() && may_have_an_event(case) => findings.push(Finding::new(
             FindingId::NoUnclaimedEvent,
             "Every open event of the kind that ntdll creates belongs to another section.",
             source,
@@ -246,6 +247,16 @@ fn real_event(
         _ => {}
     }
     unclaimed.iter().map(|handle| handle.value).collect()
+}
+
+/// Whether LockCount can be the count of a section that threads wait for: of bytes that are no section's nothing says that
+/// it ever had an event.
+fn may_have_an_event(case: Case<'_, '_>) -> bool {
+    let Some(raw) = case.section.and_then(|section| section.raw.zip(Some(section.encoding))) else {
+        return true;
+    };
+    let state = lock_count::decode(raw.1, raw.0.lock_count, raw.0.recursion_count);
+    usize::try_from(state.waiters).is_ok_and(|waiters| waiters <= case.scene.dump.threads.len())
 }
 
 /// Other sections whose events are not open either (critical-sections.md 9, row 32).
@@ -257,7 +268,8 @@ fn real_event(
 fn other_sections(case: Case<'_, '_>, table: &HandleTable, findings: &mut Vec<Finding>) {
     let own = case.section.map(|section| section.address);
     let mut lost: Vec<u64> = case
-        .others
+        .list
+        .sections
         .iter()
         .filter(|other| Some(other.section) != own)
         .filter_map(|other| Some((other.section, other.raw?.lock_semaphore)))

@@ -218,9 +218,66 @@ pub enum FindingId {
     ListLinksDisagree,
     /// The page of the section could not be read in.
     PageNotReadIn,
+    /// The first word is the address of a section.
+    PointsToSection,
+    /// The first word is the address of a table of functions.
+    FunctionTableInside,
+    /// Static data of a module holds bytes that neither the loader nor ntdll put there.
+    StaticStorageWritten,
+    /// A text begins exactly at the address and fills the section.
+    ContentsBeginHere,
+    /// A text that begins before the address fills the section.
+    ContentsBeginBefore,
+    /// A thread of the process is inside the section.
+    OwnerInside,
+    /// The fields are one byte over and over that is no known fill pattern.
+    RepeatedByte,
+    /// `LockCount` counts a few more waiters than the process has threads.
+    WaitersBeyondThreads,
+    /// The record shows that nobody had waited before the wait that failed.
+    NeverContendedBefore,
+    /// `DebugInfo` leads into a module where no record lies.
+    DebugInfoInModule,
+    /// The section lies among the live frames of the faulting thread's own stack.
+    OnOwnStack,
+    /// The complete list of debug records does not name the section, on a version that lists every one.
+    ListLacksSection,
+    /// The list of debug records leads to `DebugInfo`, where no record stands.
+    ListLeadsToRecord,
+    /// Only `DebugInfo` is damaged.
+    OnlyRecordDamaged,
+    /// Only `DebugInfo` is damaged, and leads to other data.
+    OnlyRecordRedirected,
+    /// Only `DebugInfo` is not ntdll's: it is 0.
+    OnlyRecordNull,
+    /// The first fields are not ntdll's, and the last ones prove nothing.
+    HeadForeign,
+    /// A live frame's function has deleted the section.
+    DeletionBehind,
+    /// A live frame's function has yet to initialise the section.
+    InitializationAhead,
+    /// The four bytes of a 32-bit address are printable characters.
+    AddressIsText,
+    /// A section begins a little behind the address, in the same object as it may be.
+    SectionNearBy,
+    /// Other data lies where a module was loaded before.
+    UnloadedModuleReused,
+    /// Nothing of the process lies near the section's address.
+    FarFromMemory,
+    /// No module shows the allocator that a pattern of freed memory belongs to.
+    FillWithoutAllocator,
 }
 
 impl FindingId {
+    /// The section's bytes are a fill: what allocators, or programs by themselves, write into memory.
+    pub const FILLS: [Self; 5] = [
+        Self::AllocationPattern,
+        Self::FreePattern,
+        Self::GuardPattern,
+        Self::AmbiguousPattern,
+        Self::RepeatedByte,
+    ];
+
     /// The id as it stands in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -332,6 +389,30 @@ impl FindingId {
             Self::SectionZeroAtStop => "section-zero-at-stop",
             Self::ListLinksDisagree => "list-links-disagree",
             Self::PageNotReadIn => "page-not-read-in",
+            Self::PointsToSection => "points-to-section",
+            Self::FunctionTableInside => "function-table-inside",
+            Self::StaticStorageWritten => "static-storage-written",
+            Self::ContentsBeginHere => "contents-begin-here",
+            Self::ContentsBeginBefore => "contents-begin-before",
+            Self::RepeatedByte => "repeated-byte",
+            Self::WaitersBeyondThreads => "waiters-beyond-threads",
+            Self::NeverContendedBefore => "never-contended-before",
+            Self::DebugInfoInModule => "debug-info-in-module",
+            Self::OnOwnStack => "on-own-stack",
+            Self::ListLacksSection => "list-lacks-section",
+            Self::ListLeadsToRecord => "list-leads-to-record",
+            Self::OnlyRecordDamaged => "only-record-damaged",
+            Self::OnlyRecordRedirected => "only-record-redirected",
+            Self::OnlyRecordNull => "only-record-null",
+            Self::HeadForeign => "head-foreign",
+            Self::DeletionBehind => "deletion-behind",
+            Self::InitializationAhead => "initialization-ahead",
+            Self::AddressIsText => "address-is-text",
+            Self::SectionNearBy => "section-near-by",
+            Self::UnloadedModuleReused => "unloaded-module-reused",
+            Self::FarFromMemory => "far-from-memory",
+            Self::OwnerInside => "owner-inside",
+            Self::FillWithoutAllocator => "fill-without-allocator",
         }
     }
 }

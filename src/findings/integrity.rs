@@ -1,14 +1,14 @@
 //! The section's own fields: which are as ntdll leaves them, and which are not.
 
 use super::environment::EventMode;
-use super::{Case, Finding, FindingId, field_at};
+use super::{Case, Finding, FindingId, field_at, record};
 use crate::crash::operation::Failure;
-use crate::critsec::CriticalSection;
-use crate::critsec::debug_info::{DebugInfoState, RawDebugInfo};
+use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::handle::{HandleState, is_plausible};
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::lock_count::{self, LockCountEncoding};
 use crate::critsec::spin_count::{self, SpinCountState};
+use crate::critsec::{CriticalSection, has_live_owner};
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
@@ -31,7 +31,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ));
         return;
     }
-    record(case, section, &raw, findings);
+    record::collect(case, section, &raw, findings);
     spin(case, section, &raw, findings);
     shape(case, section, &raw, findings);
     counted_waiters(case, section, &raw, findings);
@@ -80,151 +80,6 @@ fn zero_then_entered(
     untouched && counted && handle
 }
 
-/// What DebugInfo leads to (critical-sections.md 9, rows 13 to 15).
-///
-/// - situation: initialisation makes a record that points back; a copy keeps its original's; Delete wipes it.
-/// - example: DebugInfo leads to a record whose back pointer is this section.
-/// - handling: see [`crate::critsec::debug_info::state`]; a list that has another record for this address is said too.
-/// - test: `a_record_is_put_down_to_its_section`, `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
-fn record(
-    case: Case<'_, '_>,
-    section: &CriticalSection,
-    raw: &RawCriticalSection,
-    findings: &mut Vec<Finding>,
-) {
-    let Some(state) = section.debug_info else { return };
-    let at = format!("memory at {:#x}", raw.debug_info);
-    let own_field = field_at(section, 0);
-    match state {
-        DebugInfoState::Own(record) => findings.push(Finding::new(
-            FindingId::DebugRecordOwn,
-            format!(
-                "DebugInfo {:#x} points back to the section ({} contended entries{}).",
-                raw.debug_info,
-                record.contention_count,
-                if is_listed(case, section, raw) { "; on the process's list" } else { "" }
-            ),
-            at,
-        )),
-        DebugInfoState::Foreign(record) => foreign(case, section, raw, &record, findings),
-        DebugInfoState::Wiped => findings.push(Finding::new(
-            FindingId::DebugRecordGone,
-            format!("DebugInfo {:#x} leads to a debug record that was wiped.", raw.debug_info),
-            at,
-        )),
-        DebugInfoState::NotARecord => findings.push(Finding::new(
-            FindingId::DebugRecordInvalid,
-            format!("DebugInfo {:#x} leads to memory that is no debug record.", raw.debug_info),
-            at,
-        )),
-        DebugInfoState::Null => findings.push(Finding::new(
-            FindingId::DebugInfoNull,
-            "DebugInfo is 0, which initialisation never leaves.",
-            own_field,
-        )),
-        DebugInfoState::Impossible => findings.push(Finding::new(
-            FindingId::DebugInfoImpossible,
-            format!("DebugInfo {:#x} cannot be the address of a debug record.", raw.debug_info),
-            own_field,
-        )),
-        DebugInfoState::Absent => absent(case, section, raw, findings),
-        DebugInfoState::NotCaptured => {}
-    }
-    let listed = case
-        .others
-        .iter()
-        .find(|other| other.section == section.address && other.record != raw.debug_info);
-    if let Some(listed) = listed.filter(|_| !matches!(state, DebugInfoState::Own(_))) {
-        findings.push(Finding::new(
-            FindingId::ListKnowsSection,
-            format!(
-                "The process's list holds the record {:#x} for this section; DebugInfo says {:#x}.",
-                listed.record, raw.debug_info
-            ),
-            "list of sections",
-        ));
-    }
-}
-
-/// Whether the process's list leads to the section by its own record.
-fn is_listed(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSection) -> bool {
-    case.others
-        .iter()
-        .any(|other| other.section == section.address && other.record == raw.debug_info)
-}
-
-/// The record names another address: an original that this section is a copy of, or a stranger.
-///
-/// - situation: memcpy or realloc of an object with a section.
-/// - example: the record names an address where a section with the same event stands.
-/// - handling: what stands at the named address must have the same record and the same event or spin count.
-/// - test: `a_record_is_put_down_to_its_section`.
-fn foreign(
-    case: Case<'_, '_>,
-    section: &CriticalSection,
-    raw: &RawCriticalSection,
-    record: &RawDebugInfo,
-    findings: &mut Vec<Finding>,
-) {
-    let twin =
-        RawCriticalSection::read(&case.scene.dump.memory, record.critical_section, section.width);
-    let looks_like_original = twin.is_some_and(|twin| {
-        twin.debug_info == raw.debug_info
-            && (twin.lock_semaphore == raw.lock_semaphore || twin.spin_count == raw.spin_count)
-    });
-    let (id, remark) = if looks_like_original {
-        (FindingId::DebugRecordOfTwin, ", where a section with the same record stands")
-    } else {
-        (FindingId::DebugRecordForeign, "")
-    };
-    findings.push(Finding::new(
-        id,
-        format!(
-            "DebugInfo {:#x} belongs to the section at {:#x}{remark}.",
-            raw.debug_info, record.critical_section
-        ),
-        format!("memory at {:#x}", raw.debug_info),
-    ));
-}
-
-/// -1 is normal from Windows 8 on; before Vista it does not occur, and on Vista and 7 only when asked for
-/// (critical-sections.md 0.1, 2.4).
-///
-/// - situation: the first wait attaches a record on Windows 10; before Vista every section has one.
-/// - example: LockCount -3 and DebugInfo -1 on Windows 10, without NO_DEBUG_INFO.
-/// - handling: by version, not on Wine; the second only for a failed signal or wait.
-/// - test: `a_record_that_should_be_there_is_missed`.
-fn absent(
-    case: Case<'_, '_>,
-    section: &CriticalSection,
-    raw: &RawCriticalSection,
-    findings: &mut Vec<Finding>,
-) {
-    let dump = case.scene.dump;
-    let os = &dump.system.os;
-    let wine = case.platform.is_wine;
-    let asked_for = raw.spin_count & spin_count::NO_DEBUG_INFO != 0;
-    let always = os.major > 0 && (os.major < 6 || os.major == 6 && os.minor == 0 && !asked_for);
-    if always && !wine {
-        findings.push(Finding::new(
-            FindingId::DebugInfoAbsentUnexpected,
-            format!(
-                "DebugInfo is -1, but Windows {}.{} makes a record for every section.",
-                os.major, os.minor
-            ),
-            field_at(section, 0),
-        ));
-    }
-    let waited_for = matches!(case.lock.failure, Failure::Signal(_) | Failure::Wait(_));
-    if os.major >= 10 && !wine && waited_for && !asked_for {
-        findings.push(Finding::new(
-            FindingId::ContendedWithoutRecord,
-            "LockCount says that threads waited, but no debug record is attached; Windows 10 attaches one at the first wait.",
-            field_at(section, 0),
-        ));
-    }
-}
-
 fn spin(
     case: Case<'_, '_>,
     section: &CriticalSection,
@@ -261,12 +116,18 @@ struct Damage {
 fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSection) -> Damage {
     let head =
         matches!(section.debug_info, Some(DebugInfoState::Impossible | DebugInfoState::Null))
-            || counts_too_many(case, section, raw);
+            || counts_too_many(case, section, raw)
+            || entered_too_often(raw);
     let dump = case.scene.dump;
     let no_events = case.platform.events == EventMode::Impossible;
     let handle = match case.handle {
-        Some((_, HandleState::None | HandleState::WaitOnAddress)) | None => false,
+        Some((_, HandleState::None | HandleState::WaitOnAddress)) => false,
         Some((value, _)) => no_events || !is_plausible(dump, value),
+        // No handle was used: the field is there all the same.
+        None => {
+            ![0, section.width.all_ones()].contains(&raw.lock_semaphore)
+                && !is_plausible(dump, raw.lock_semaphore)
+        }
     };
     Damage { head, handle, spin: !spin_count::is_plausible(raw.spin_count) }
 }
@@ -275,7 +136,8 @@ fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSectio
 ///
 /// - situation: an overrun from before hits the first fields, one from behind the last, a stray write one.
 /// - example: DebugInfo and LockCount in order, LockSemaphore and SpinCount 0x5A5A5A5A.
-/// - handling: each part is damaged or in order by what ntdll can leave there.
+/// - handling: each part is damaged or in order by what ntdll can leave there; a SpinCount that could be any number is
+///   taken with the fields before it.
 /// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn shape(
     case: Case<'_, '_>,
@@ -286,10 +148,29 @@ fn shape(
     let damage = damage(case, section, raw);
     let intact_record =
         matches!(section.debug_info, Some(DebugInfoState::Own(_) | DebugInfoState::Absent));
+    let bad_record = only_record_damaged(case, section, raw);
+    // A spin count that may be anything does not vouch for the fields before it.
+    let tail = damage.spin || !spin_count::is_telling(raw.spin_count);
     let (id, text) = match (damage.head, damage.handle, damage.spin) {
         (true, true, true) => (
             FindingId::EveryFieldForeign,
             "Neither DebugInfo nor LockSemaphore nor SpinCount is one that ntdll leaves.",
+        ),
+        (true, true, false) if tail => (
+            FindingId::EveryFieldForeign,
+            "Neither the first fields nor LockSemaphore are as ntdll leaves them; SpinCount may be by chance.",
+        ),
+        (true, true, false) => (
+            FindingId::HeadDamaged,
+            "The fields up to LockSemaphore are damaged; SpinCount is in order.",
+        ),
+        (_, false, false) if bad_record.is_some() => (
+            bad_record.unwrap_or(FindingId::OnlyRecordDamaged),
+            "Only DebugInfo is damaged; the counts and the owner agree with each other.",
+        ),
+        (true, false, false) if tail => (
+            FindingId::HeadForeign,
+            "The first fields are not as ntdll leaves them; what stands in the last ones stands in any memory.",
         ),
         (true, false, false) => (
             FindingId::HeadDamaged,
@@ -307,11 +188,40 @@ fn shape(
     findings.push(Finding::new(id, text, field_at(section, 0)));
 }
 
-/// Whether LockCount counts more waiters than there are threads.
+/// Whether DebugInfo alone is wrong: the finding that says so, by where it leads.
 ///
-/// - situation: LockCount is no count of anything.
-/// - example: 353703189 waiters in a process of 3 threads.
-/// - handling: decoded for the encoding, against the thread list.
+/// - situation: a stray write hit the first field; a section never made, or another object, has other fields foreign too.
+/// - example: DebugInfo 0x6cb804, LockCount -1, nobody inside; or an owner that is a thread.
+/// - handling: LockCount, RecursionCount and OwningThread must be those of a free section or of one owned by a live thread. NULL
+///   counts only in the encoding whose Delete does not leave it so.
+/// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
+fn only_record_damaged(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    raw: &RawCriticalSection,
+) -> Option<FindingId> {
+    let id = match section.debug_info? {
+        DebugInfoState::Impossible => FindingId::OnlyRecordDamaged,
+        DebugInfoState::NotARecord => FindingId::OnlyRecordRedirected,
+        // The counting encoding's Delete may leave -1 and 0 (critical-sections.md 10, point 4).
+        DebugInfoState::Null if section.encoding == LockCountEncoding::Flags => {
+            FindingId::OnlyRecordNull
+        }
+        _ => return None,
+    };
+    let is_free = raw.owning_thread == 0 && raw.recursion_count == 0 && raw.lock_count == -1;
+    let is_owned =
+        has_live_owner(case.scene.dump, raw, section.encoding) && !entered_too_often(raw);
+    let agrees = is_free || is_owned;
+    agrees.then_some(id)
+}
+
+/// Whether LockCount counts far more waiters than there are threads.
+///
+/// - situation: LockCount is no count of anything; or threads of another process wait at a section in shared memory.
+/// - example: 353703189 waiters in a process of 3 threads; 2 in one with a single thread.
+/// - handling: decoded for the encoding, against the thread list; up to [`MANY`] more may be another process's, which is a
+///   finding of its own.
 /// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn counts_too_many(
     case: Case<'_, '_>,
@@ -320,8 +230,23 @@ fn counts_too_many(
 ) -> bool {
     let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
     let threads = case.scene.dump.threads.len();
-    threads > 0 && usize::try_from(state.waiters).is_ok_and(|waiters| waiters > threads)
+    let most = threads.saturating_add(MANY);
+    threads > 0 && usize::try_from(state.waiters).is_ok_and(|waiters| waiters > most)
 }
+
+/// Whether RecursionCount counts more than anybody enters, or leaves, a section.
+///
+/// - situation: in the counting encoding a huge RecursionCount makes LockCount decode as no waiters at all.
+/// - example: RecursionCount 807416113, which is text.
+/// - handling: beyond 65,536 to either side.
+/// - test: `a_huge_recursion_count_is_damage`.
+fn entered_too_often(raw: &RawCriticalSection) -> bool {
+    raw.recursion_count.unsigned_abs() > 0x1_0000
+}
+
+/// What LockCount may count beyond the threads of the process, and still be a count of threads: of another one's. A
+/// number that is no count is seldom so small.
+const MANY: usize = 64;
 
 fn counted_waiters(
     case: Case<'_, '_>,
@@ -329,15 +254,24 @@ fn counted_waiters(
     raw: &RawCriticalSection,
     findings: &mut Vec<Finding>,
 ) {
+    let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
+    let threads = case.scene.dump.threads.len();
+    let beyond = usize::try_from(state.waiters).is_ok_and(|waiters| waiters > threads);
     if counts_too_many(case, section, raw) {
-        let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
         findings.push(Finding::new(
             FindingId::MoreWaitersThanThreads,
             format!(
                 "LockCount {} counts {} waiters, but the process has {} threads.",
-                raw.lock_count,
-                state.waiters,
-                case.scene.dump.threads.len()
+                raw.lock_count, state.waiters, threads
+            ),
+            field_at(section, Layout::of(section.width).lock_count),
+        ));
+    } else if beyond && threads > 0 {
+        findings.push(Finding::new(
+            FindingId::WaitersBeyondThreads,
+            format!(
+                "LockCount {} counts {} waiters, a few more than the {threads} threads of the process.",
+                raw.lock_count, state.waiters
             ),
             field_at(section, Layout::of(section.width).lock_count),
         ));

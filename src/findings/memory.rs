@@ -1,5 +1,6 @@
 //! Where the address points: the null page, code, a stack, memory that is gone.
 
+use super::space::{is_above_user_space, is_far_from_memory};
 use super::{Case, Finding, FindingId};
 use crate::crash::operation::Failure;
 use crate::critsec::CriticalSection;
@@ -28,15 +29,29 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ));
         return;
     }
-    if section.raw.is_none() && is_text_or_pattern(address, section.width) {
-        findings.push(Finding::new(
-            FindingId::AddressImpossible,
-            format!("The section's address {address:#x} is text or a fill pattern."),
-            source,
-        ));
-        return;
+    let is_of_module = case.scene.dump.unloaded_at(address).next().is_some()
+        || case.scene.dump.module_at(address).is_some();
+    match what_else(address, section.width).filter(|_| section.raw.is_none() && !is_of_module) {
+        Some(Else::Text) if section.width == PointerWidth::Four => findings.push(Finding::new(
+            FindingId::AddressIsText,
+            format!(
+                "The four bytes of the section's address {address:#x} are printable characters."
+            ),
+            source.clone(),
+        )),
+        Some(other) => {
+            findings.push(Finding::new(
+                FindingId::AddressImpossible,
+                format!("The section's address {address:#x} is {}.", other.in_words()),
+                source,
+            ));
+            return;
+        }
+        None => {}
     }
-    if !is_user_address(address, section.width) {
+    if !is_user_address(address, section.width)
+        || section.raw.is_none() && is_above_user_space(case.scene, address)
+    {
         findings.push(Finding::new(
             FindingId::AddressImpossible,
             format!("The section's address {address:#x} is outside user space."),
@@ -55,15 +70,84 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ));
     }
     region(case, section, findings);
+    if section.raw.is_none() {
+        still_listed(case, section, findings);
+        if is_far_from_memory(case.scene.dump, address) {
+            findings.push(Finding::new(
+                FindingId::FarFromMemory,
+                format!("Nothing of the process lies near {address:#x}."),
+                "MemoryInfoList",
+            ));
+        }
+    }
     stacks(case, section, findings);
 }
 
-/// Whether every byte of an address is a printable character, or the address is a fill pattern.
-fn is_text_or_pattern(address: u64, width: PointerWidth) -> bool {
+/// The list of debug records still names a section whose memory is gone.
+///
+/// - situation: memory with a section in it was given back without DeleteCriticalSection.
+/// - example: VirtualFree of a heap object: Enter faults at a free address, which the list still has.
+/// - handling: a record of the process's list whose back pointer is this very address.
+/// - test: `the_list_remembers_a_section_whose_memory_is_gone` (tests/accuracy).
+fn still_listed(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let listed = case.list.sections.iter().find(|other| other.section == section.address);
+    if let Some(listed) = listed {
+        findings.push(Finding::new(
+            FindingId::ListKnowsSection,
+            format!(
+                "The process's list holds the record {:#x} for a section at {:#x}, which was not deleted.",
+                listed.record, section.address
+            ),
+            "list of sections",
+        ));
+    }
+}
+
+/// What the bytes of an address are, if they are not an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Else {
+    Text,
+    Pattern,
+    RepeatedByte,
+}
+
+impl Else {
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Pattern => "a fill pattern",
+            Self::RepeatedByte => "one byte over and over, plus the offset of a member",
+        }
+    }
+}
+
+/// Most bytes from the beginning of an object to a section in it.
+const MEMBER: u64 = 0x200;
+
+/// What an address is that is none.
+///
+/// - situation: the pointer to the object was read from memory that holds something else.
+/// - example: 0x20646C6F68206F74, which is text; 0xF5F5F5F9, a pool's fill plus 4.
+/// - handling: printable characters, a known pattern, or one byte repeated plus the offset of a member. Four printable
+///   characters are weak: one in fifty 32-bit addresses has them.
+/// - test: `an_address_that_is_something_else`.
+fn what_else(address: u64, width: PointerWidth) -> Option<Else> {
     let bytes = address.to_le_bytes();
     let used = bytes.get(..usize::try_from(width.bytes()).unwrap_or(8)).unwrap_or_default();
-    used.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
-        || fill::is_pattern(address, width)
+    let repeats = |offset: u64| {
+        let object = address.checked_sub(offset)?;
+        let byte = object & 0xFF;
+        let full = width.truncate(byte.wrapping_mul(0x0101_0101_0101_0101));
+        (full == object && byte != 0).then_some(())
+    };
+    if used.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+        Some(Else::Text)
+    } else if fill::is_pattern(address, width) {
+        Some(Else::Pattern)
+    } else {
+        let mut offsets = (0..MEMBER).step_by(4);
+        offsets.find_map(repeats).map(|()| Else::RepeatedByte)
+    }
 }
 
 /// What the map of the address space says of the place (critical-sections.md 9, rows 21 and 22).
@@ -159,7 +243,8 @@ fn stacks(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Find
             Some((thread, Stack::LiveOfAnother)) => {
                 (FindingId::OnOtherStack, thread, "among its live frames")
             }
-            _ => return,
+            Some((thread, Stack::Live)) => (FindingId::OnOwnStack, thread, "among its live frames"),
+            None => return,
         };
     let statement = format!("{address:#x} lies on the stack of thread {thread:#x}, {remark}.");
     findings.push(Finding::new(id, statement, "stack pointers"));
@@ -205,6 +290,19 @@ mod tests {
     use super::*;
     use crate::dump::Cpu;
     use crate::dump::synth::{Synth, SynthThread, context};
+
+    #[test]
+    fn an_address_that_is_something_else() {
+        let x86 = |address| what_else(address, PointerWidth::Four);
+        let x64 = |address| what_else(address, PointerWidth::Eight);
+        assert_eq!(x86(0x6E5C_702C), Some(Else::Text));
+        assert_eq!(x64(0x2064_6C6F_6820_6F74), Some(Else::Text));
+        assert_eq!(x64(0xBAAD_F00D_BAAD_F00D), Some(Else::Pattern));
+        assert_eq!(x86(0xF5F5_F5F9), Some(Else::RepeatedByte));
+        assert_eq!(x64(0x1234_5678_1234_5678), None);
+        assert_eq!(x86(0x0041_4A18), None);
+        assert_eq!(x64(0x38), None, "zeros plus an offset are the null page's");
+    }
 
     #[test]
     fn dead_stack_is_released_memory() {

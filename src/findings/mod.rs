@@ -1,6 +1,8 @@
 //! Step 5, findings: facts observed in the dump, each with its source. A finding never names a cause.
 
 mod claims;
+mod code_around;
+mod contents;
 mod environment;
 pub mod evidence_rows;
 mod handle;
@@ -14,7 +16,9 @@ mod order;
 mod patterns;
 mod place;
 mod process;
+mod record;
 mod siblings;
+pub mod space;
 mod threads;
 mod verifier;
 mod versions;
@@ -28,7 +32,7 @@ use crate::crash::LockFailure;
 use crate::crash::operation::Failure;
 use crate::crash::stack::Scene;
 use crate::critsec::CriticalSection;
-use crate::critsec::debug_info::{self, DebugInfoState, ListedSection};
+use crate::critsec::debug_info::{self, DebugInfoState, ListWalk};
 use crate::critsec::gate::Gate;
 use crate::critsec::handle::HandleState;
 
@@ -47,8 +51,8 @@ pub struct Case<'c, 'd> {
     pub handle: Option<(u64, HandleState)>,
     /// What the handle trace holds of the handle.
     pub history: Option<&'c operations::HandleHistory>,
-    /// Other sections of the process, from the list of debug records.
-    pub others: &'c [ListedSection],
+    /// The sections of the process, from the list of debug records.
+    pub list: &'c ListWalk,
     /// The kind of Windows.
     pub platform: Platform,
 }
@@ -56,10 +60,7 @@ pub struct Case<'c, 'd> {
 /// Sections of the process that the list of debug records leads to, starting at the section's own record
 /// and at those of the PEB's locks (critical-sections.md 6.2).
 #[must_use]
-pub fn listed_sections(
-    scene: Scene<'_, '_>,
-    section: Option<&CriticalSection>,
-) -> Vec<ListedSection> {
+pub fn listed_sections(scene: Scene<'_, '_>, section: Option<&CriticalSection>) -> ListWalk {
     let memory = &scene.dump.memory;
     let width = scene.dump.system.pointer_width;
     let own = section.and_then(|section| match section.debug_info? {
@@ -76,15 +77,17 @@ pub fn listed_sections(
     for start in
         starts.into_iter().flatten().filter(|start| debug_info::is_possible_pointer(*start, width))
     {
-        let listed = debug_info::walk_list(memory, start, width);
-        if listed.len() >= debug_info::MAX_LIST {
+        let mut walk = debug_info::walk_list(memory, start, width);
+        // A ring without one of the PEB's locks may be anything's.
+        walk.closed &= starts.iter().skip(1).flatten().any(|record| walk.nodes.contains(record));
+        if walk.nodes.len() >= debug_info::MAX_LIST {
             scene.flows.cut("the walk of the list of sections (4096 records)");
         }
-        if listed.len() > 1 {
-            return listed;
+        if walk.sections.len() > 1 {
+            return walk;
         }
     }
-    Vec::new()
+    ListWalk::default()
 }
 
 /// Collects all findings of a case.
@@ -102,6 +105,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         handle::collect(case, &mut findings);
         integrity::collect(case, &mut findings);
         patterns::collect(case, &mut findings);
+        contents::collect(case, &mut findings);
         siblings::points_into_section(case, &mut findings);
         siblings::collect(case, &mut findings);
     }
@@ -110,6 +114,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     heap::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);
+        code_around::collect(case, &mut findings);
     }
     patterns::replace_parts(&mut findings);
     findings
@@ -155,6 +160,8 @@ fn field_at(section: &CriticalSection, offset: u64) -> String {
     format!("memory at {:#x}", section.address.saturating_add(offset))
 }
 
+#[cfg(test)]
+mod contents_tests;
 #[cfg(test)]
 mod field_tests;
 #[cfg(test)]

@@ -40,13 +40,7 @@ const PARTS: &[FindingId] = &[
 
 /// A section that is a fill pattern is one fact, not one for each field.
 pub(super) fn replace_parts(findings: &mut Vec<Finding>) {
-    let patterns = [
-        FindingId::AllocationPattern,
-        FindingId::FreePattern,
-        FindingId::GuardPattern,
-        FindingId::AmbiguousPattern,
-    ];
-    if patterns.iter().any(|pattern| has(findings, *pattern)) {
+    if FindingId::FILLS.iter().any(|fill| has(findings, *fill)) {
         findings.retain(|finding| !PARTS.contains(&finding.id));
     }
 }
@@ -72,7 +66,7 @@ fn fill_pattern(
     let Some((word, (meaning, by))) =
         found.and_then(|(word, ..)| Some((*word, fill::meaning(*word, modules)?)))
     else {
-        return false;
+        return repeated_byte(section, &fields, findings);
     };
     let (id, what) = match meaning {
         Meaning::Allocated => (FindingId::AllocationPattern, "allocated, not yet written"),
@@ -83,6 +77,47 @@ fn fill_pattern(
     findings.push(Finding::new(
         id,
         format!("The section's fields are the fill pattern {word:#X} ({by}: {what})."),
+        field_at(section, 0),
+    ));
+    if meaning == Meaning::Freed && !fill::is_of_loaded_allocator(word, modules) {
+        findings.push(Finding::new(
+            FindingId::FillWithoutAllocator,
+            format!("No module of the process is known to fill freed memory with {word:#X}."),
+            "ModuleList",
+        ));
+    }
+    true
+}
+
+/// One byte repeated that no known allocator fills with.
+///
+/// - situation: programs fill memory by themselves, and any of them picks its own byte.
+/// - example: 0x7F7F7F7F7F7F7F7F in DebugInfo, LockSemaphore and SpinCount.
+/// - handling: DebugInfo and one of the other two fields that Enter does not write are one byte over and over, neither 0
+///   nor 0xFF.
+/// - test: `a_byte_of_a_programs_own_is_a_fill`.
+fn repeated_byte(
+    section: &CriticalSection,
+    fields: &[u64; 3],
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let byte_of = |field: u64| {
+        let byte = field & 0xFF;
+        let full = section.width.truncate(byte.wrapping_mul(0x0101_0101_0101_0101));
+        (full == field && byte != 0 && byte != 0xFF).then_some(byte)
+    };
+    let bytes = fields.map(byte_of);
+    let repeated = bytes
+        .into_iter()
+        .flatten()
+        .find(|byte| bytes.iter().filter(|other| **other == Some(*byte)).count() >= 2);
+    // The last fields alone are an underrun's.
+    let Some(byte) = repeated.filter(|byte| bytes.first() == Some(&Some(*byte))) else {
+        return false;
+    };
+    findings.push(Finding::new(
+        FindingId::RepeatedByte,
+        format!("The section's fields are the byte {byte:#04x} over and over, which no known allocator fills with."),
         field_at(section, 0),
     ));
     true
@@ -114,14 +149,16 @@ fn neighbours(
     };
     let head_damaged = matches!(section.debug_info, Some(DebugInfoState::Impossible));
     let tail_damaged = !spin_count::is_plausible(raw.spin_count);
-    if head_damaged && tail_damaged {
+    let is_foreign = has(findings, FindingId::EveryFieldForeign);
+    if tail_damaged && (head_damaged || is_foreign) {
         // Old contents of recycled memory run through it just so: no direction to name.
         return;
     }
     if head_damaged
         && let Some(before) = read(section.address.checked_sub(NEIGHBOUR))
         && let Some(head) = field(Some(section.address))
-        && let Some(alike) = alike(&before, &head)
+        && let Some(alike) =
+            alike(&before, &head).filter(|alike| *alike == Alike::Text || !is_foreign)
     {
         let (start, end) = extent(case, section.address, &alike);
         let into = end.saturating_sub(section.address);
@@ -152,6 +189,30 @@ fn neighbours(
     }
 }
 
+/// A run of bytes that belong together.
+pub(super) struct Extent {
+    /// Its first address, or the first that was looked at.
+    pub start: u64,
+    /// Whether it may begin before.
+    pub is_cut: bool,
+    /// What it is, in words.
+    pub shown: String,
+}
+
+/// The text that the bytes at an address are part of, when the first 8 are text.
+pub(super) fn text_through(case: Case<'_, '_>, address: u64) -> Option<Extent> {
+    let first = case.scene.dump.memory.read_up_to(address, usize::try_from(NEIGHBOUR).ok()?);
+    let is_all_text = first.len() as u64 == NEIGHBOUR && first.iter().all(is_text_or_break);
+    is_all_text.then(|| {
+        let (start, end) = extent(case, address, &Alike::Lines);
+        Extent {
+            start,
+            is_cut: address.saturating_sub(start) >= MAX_RUN,
+            shown: Alike::Lines.shown(case, start, end, false),
+        }
+    })
+}
+
 /// The first and the end address of what runs over the border at `border`.
 fn extent(case: Case<'_, '_>, border: u64, alike: &Alike) -> (u64, u64) {
     let memory = &case.scene.dump.memory;
@@ -168,6 +229,8 @@ fn extent(case: Case<'_, '_>, border: u64, alike: &Alike) -> (u64, u64) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Alike {
     Text,
+    /// Text with line breaks and tabs.
+    Lines,
     /// A word that is repeated at multiples of 4 from the border.
     Word([u8; 4]),
 }
@@ -177,6 +240,7 @@ impl Alike {
     fn has(&self, distance: u64, byte: u8) -> bool {
         match self {
             Self::Text => is_text(&byte),
+            Self::Lines => is_text_or_break(&byte),
             Self::Word(word) => {
                 let index = usize::try_from(distance & 3).unwrap_or(0);
                 word.get(index) == Some(&byte)
@@ -188,7 +252,7 @@ impl Alike {
     fn shown(&self, case: Case<'_, '_>, start: u64, end: u64, to_its_end: bool) -> String {
         match self {
             Self::Word(word) => format!("The value {:#010X}", u32::from_le_bytes(*word)),
-            Self::Text => {
+            Self::Text | Self::Lines => {
                 let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
                 let bytes = case.scene.dump.memory.read_up_to(start, length);
                 let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
@@ -207,6 +271,10 @@ impl Alike {
 
 fn is_text(byte: &u8) -> bool {
     byte.is_ascii_graphic() || *byte == b' '
+}
+
+fn is_text_or_break(byte: &u8) -> bool {
+    is_text(byte) || matches!(byte, b'\r' | b'\n' | b'\t')
 }
 
 /// Both runs are text, or repeat one word other than 0.

@@ -28,11 +28,11 @@ enum Damaged {
     Tail,
 }
 
-/// The section whose middle the address is.
+/// The section that the address is in the middle of, or that begins in the middle of what was passed.
 ///
-/// - situation: the pointer that was passed is off by a few bytes, or belongs to the field behind.
+/// - situation: the pointer that was passed is off by a few bytes, or belongs to the field behind or before.
 /// - example: `&lock.LockCount` for `&lock`: DebugInfo reads 0xFFFFFFFF, because that is the LockCount of a free section.
-/// - handling: some words before the address stands a section whose debug record points back to it, or that has none (-1)
+/// - handling: some words before or behind the address stands a section whose debug record points back to it, or that has none (-1)
 ///   and the LockCount and RecursionCount of a free one.
 /// - test: `a_pointer_into_a_section_is_seen` (tests/accuracy).
 pub(super) fn points_into_section(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
@@ -40,28 +40,70 @@ pub(super) fn points_into_section(case: Case<'_, '_>, findings: &mut Vec<Finding
     if matches!(section.debug_info, Some(DebugInfoState::Own(_))) {
         return;
     }
-    let step = 4;
-    let offsets = (1u64..).map_while(|count| count.checked_mul(step));
-    let within = offsets.take_while(|offset| *offset < Layout::of(section.width).size);
-    let start = within.filter_map(|offset| section.address.checked_sub(offset)).find(|start| {
+    let size = Layout::of(section.width).size;
+    let width = section.width.bytes();
+    let offsets = |step: u64| {
+        (1u64..).map_while(move |count| count.checked_mul(step)).take_while(move |at| *at < size)
+    };
+    let before = offsets(4).filter_map(|offset| section.address.checked_sub(offset));
+    // Behind, the section's own -1s read as those of another one: only a record proves it.
+    let behind = offsets(width).filter_map(|offset| section.address.checked_add(offset));
+    let start = before.chain(behind).find(|start| {
         let other = CriticalSection::read(case.scene.dump, *start, section.encoding);
         let free = other.raw.is_some_and(|raw| raw.lock_count == -1 && raw.recursion_count == 0);
         match other.debug_info {
             Some(DebugInfoState::Own(record)) => record.kind <= 1,
-            Some(DebugInfoState::Absent) => free,
+            Some(DebugInfoState::Absent) => free && *start < section.address,
             _ => false,
         }
     });
-    let Some(start) = start else { return };
-    let offset = section.address.saturating_sub(start);
+    let Some(start) = start else {
+        near_by(case, section, findings);
+        return;
+    };
+    let offset = section.address.abs_diff(start);
+    let (side, how) = match start < section.address {
+        true => ("before", "the address points into it"),
+        false => ("behind", "it overlaps what was passed"),
+    };
     findings.push(Finding::new(
         FindingId::PointsIntoSection,
-        format!(
-            "A section begins {offset} bytes before {:#x}: the address points into it.",
-            section.address
-        ),
+        format!("A section begins {offset} bytes {side} {:#x}: {how}.", section.address),
         format!("memory at {start:#x}"),
     ));
+}
+
+/// How far behind the beginning of an object its section is looked for.
+const OBJECT: u64 = 0x60;
+
+/// A section that begins a little behind what was passed.
+///
+/// - situation: the address of an object, or of its first base, was passed for that of its section.
+/// - example: a name of 20 bytes, a table's address, then the section; the name's address was passed.
+/// - handling: up to 0x60 bytes behind the end of what was passed, a section with a record of its own; not at a multiple of
+///   its size, as in an array of sections.
+/// - test: `a_section_near_by_is_told_from_an_array`.
+fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let size = Layout::of(section.width).size;
+    let width = section.width.bytes();
+    let mut offsets = (1u64..)
+        .map_while(|count| size.checked_add(count.checked_mul(width)?))
+        .take_while(|offset| *offset <= size.saturating_add(OBJECT))
+        .filter(|offset| !offset.is_multiple_of(size));
+    let found = offsets.find_map(|offset| {
+        let start = section.address.checked_add(offset)?;
+        let other = CriticalSection::read(case.scene.dump, start, section.encoding);
+        matches!(other.debug_info, Some(DebugInfoState::Own(record)) if record.kind <= 1)
+            .then_some((offset, start))
+    });
+    let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
+    if let Some((offset, start)) = found.filter(|_| foreign.iter().any(|id| has(findings, *id))) {
+        findings.push(Finding::new(
+            FindingId::SectionNearBy,
+            format!("What was passed is no section, and one begins {offset} bytes behind it, at {start:#x}."),
+            format!("memory at {start:#x}"),
+        ));
+    }
 }
 
 /// Sections beside the failed one that are damaged just as it is.

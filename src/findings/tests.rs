@@ -122,7 +122,9 @@ impl World {
         };
         let section = CriticalSection::read(&dump, SECTION, self.encoding);
         let stored = section.raw.map(|raw| raw.lock_semaphore).filter(|value| *value != 0);
-        let value = self.passed.or(stored);
+        let uses_handle =
+            matches!(self.failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_));
+        let value = self.passed.or(stored).filter(|_| uses_handle);
         let findings = collect(Case {
             scene,
             crash: &crash,
@@ -130,7 +132,7 @@ impl World {
             section: Some(&section),
             handle: value.map(|value| (value, handle::check(&dump, value))),
             history: None,
-            others: &[],
+            list: &ListWalk::default(),
             platform: Platform::of(scene),
         });
         (findings, flows.cuts())

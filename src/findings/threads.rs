@@ -1,9 +1,11 @@
 //! The other threads: who really waits at the section, and what their stacks remember.
 
-use super::{Case, Finding, FindingId, has};
+use super::{Case, Finding, FindingId, field_at, has};
 use crate::crash::operation::{Failure, Operation};
 use crate::crash::waits::{Held, MAX_THREADS};
-use crate::critsec::{lock_count, wait_blocks};
+use crate::critsec::layout::RawCriticalSection;
+use crate::critsec::{CriticalSection, has_live_owner, lock_count, wait_blocks};
+use crate::dump::Dump;
 
 /// Bytes around a stack pointer searched for the remains of a call.
 const RESIDUE: u64 = 0x1000;
@@ -20,13 +22,15 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - example: a thread in NtWaitForSingleObject under RtlpWaitOnCriticalSection, with the section's address in its
 ///   frames.
 /// - handling: a thread other than the faulting one counts when the address of the section or of its LockCount
-///   stands in its registers or in the top 0x400 bytes of its stack.
+///   stands in its registers or in the top 0x400 bytes of its stack; the owner, who is inside, does not wait.
 /// - test: `waiters_are_counted` (tests/accuracy).
 pub(super) fn parked_threads<'c>(case: Case<'c, '_>) -> Vec<&'c Held> {
     let (Some(section), Some(located)) = (case.section, case.lock.located.as_ref()) else {
         return Vec::new();
     };
-    located.waits.at(section.address, section.width).collect()
+    let owner = section.raw.filter(|raw| raw.recursion_count > 0).map(|raw| raw.owning_thread);
+    let waits = located.waits.at(section.address, section.width);
+    waits.filter(|held| Some(u64::from(held.thread_id)) != owner).collect()
 }
 
 /// The pointer-sized words of memory from `start` on, with their addresses; where the dump has none (most hold nothing
@@ -126,7 +130,11 @@ fn owner(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     };
     let is = |id: u32| u64::from(id) == raw.owning_thread;
     let exited = dump.exited_threads.iter().any(|id| is(*id));
-    if dump.threads.is_empty() || !exited && dump.threads.iter().any(|thread| is(thread.id)) {
+    if dump.threads.is_empty() {
+        return;
+    }
+    if !exited && dump.threads.iter().any(|thread| is(thread.id)) {
+        inside(section, &raw, dump, findings);
         return;
     }
     let (id, text, source) = if exited {
@@ -142,6 +150,30 @@ fn owner(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ),
         source,
     ));
+}
+
+/// A thread of the process is inside, and the counts agree with it.
+///
+/// - situation: whatever made the call fail, the section itself works: a thread has entered it and is still there.
+/// - example: RecursionCount 1, OwningThread 0x24 of the thread list, LockCount -6.
+/// - handling: LockCount says locked, with no more waiters than threads.
+/// - test: `a_thread_inside_is_seen`.
+fn inside(
+    section: &CriticalSection,
+    raw: &RawCriticalSection,
+    dump: &Dump<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    if has_live_owner(dump, raw, section.encoding) {
+        findings.push(Finding::new(
+            FindingId::OwnerInside,
+            format!(
+                "Thread {:#x} is inside: OwningThread, RecursionCount and LockCount agree.",
+                raw.owning_thread
+            ),
+            field_at(section, 0),
+        ));
+    }
 }
 
 /// A return address behind a call to RtlDeleteCriticalSection near a stack pointer: Delete was called there

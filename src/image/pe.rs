@@ -118,6 +118,8 @@ pub struct Image {
     pub width: PointerWidth,
     /// `IMAGE_FILE_HEADER.TimeDateStamp`.
     pub time_date_stamp: u32,
+    /// `IMAGE_FILE_LARGE_ADDRESS_AWARE` (0x20, winnt.h) in `IMAGE_FILE_HEADER.Characteristics`.
+    pub is_large_address_aware: bool,
     /// `AddressOfEntryPoint`: RVA, 0 for none.
     pub entry_point: u32,
     /// Section headers, in the file's order. Empty or cut short when their bytes are not in the dump.
@@ -161,6 +163,7 @@ impl Image {
             machine: nt.u16(4, "IMAGE_FILE_HEADER.Machine")?.into(),
             width,
             time_date_stamp: nt.u32(8, "IMAGE_FILE_HEADER.TimeDateStamp")?,
+            is_large_address_aware: nt.u16(22, "IMAGE_FILE_HEADER.Characteristics")? & 0x20 != 0,
             entry_point: nt.u32(24 + 16, "IMAGE_OPTIONAL_HEADER.AddressOfEntryPoint")?,
             sections: Vec::new(),
             sections_complete: false,

@@ -207,7 +207,10 @@ fn facts(page: &mut Page, report: &Report) {
     section(&mut rows, report);
     if let Some(handle) = &report.handle {
         let value = name(handle.value.as_deref().unwrap_or("not recovered"));
-        rows.push(("handle", format!("{value}, {}", wording::handle_state(&handle.state))));
+        rows.push((
+            "handle",
+            format!("{value}, {}", wording::handle_state(&handle.state, handle.value.is_some())),
+        ));
         let object = [&handle.type_name, &handle.name, &handle.granted_access];
         let object: Vec<_> = object.into_iter().flatten().map(|text| name(text)).collect();
         if !object.is_empty() {

@@ -32,16 +32,17 @@ pub(super) fn mechanism(id: &str) -> &'static str {
     }
 }
 
-/// What a `handle.state` (design.md 4.3) says.
-pub(super) fn handle_state(id: &str) -> &str {
+/// What a `handle.state` (design.md 4.3) says; a handle that was not recovered could not be looked up.
+pub(super) fn handle_state(id: &str, is_recovered: bool) -> &str {
     match id {
+        "unknown" if !is_recovered => "unknown: there is no value to look up",
         "absent" => "not in the handle table: its slot is empty",
         "event" => "in the handle table, an event",
         "other-object" => "in the handle table, but not an event",
         "not-a-handle" => "no value that a handle can have",
         "none" => "none: no event was made yet",
         "wait-on-address" => "-1: waiters wait on the address, without an event",
-        "unknown" => "unknown: the dump has no handle table",
+        "unknown" => "unknown: the dump has no complete handle table",
         other => other,
     }
 }

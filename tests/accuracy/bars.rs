@@ -1,15 +1,15 @@
 //! The bars that the corpus must clear, on either half (docs/accuracy.md).
 
 use super::judge::Answer;
-use super::known::KNOWN;
+use super::known;
 use super::support::{Label, labels};
 use super::tables;
 use std::fmt::Write as _;
 
 /// Percent of right causes, exact sections and verdicts at 0.9 or more that a half must have.
 const BARS: (f64, f64, f64) = (97.0, 98.0, 70.0);
-/// What the unseen half has reached: below the bars, and never to fall again.
-const UNSEEN_FLOOR: (f64, f64, f64) = (94.0, 96.0, 68.5);
+/// What the unseen half has reached: below the bar for causes, and never to fall again.
+const UNSEEN_FLOOR: (f64, f64, f64) = (94.2, 98.0, 70.0);
 
 /// Which part of the answers, in percent; 100 of none.
 fn share(part: usize, all: usize) -> f64 {
@@ -88,19 +88,19 @@ fn print_halves(out: &mut String, halves: &[Half<'_>]) {
 
 /// Every answer that is not known to be wrong is right.
 fn assert_no_new_miss(answers: &[Answer]) {
-    let is_known =
-        |answer: &Answer| KNOWN.iter().any(|(known, _)| answer.label.name().starts_with(known));
     let wrong = || answers.iter().filter(|answer| !answer.missed.is_empty());
     let new: Vec<_> = wrong()
-        .filter(|answer| !is_known(answer))
+        .filter(|answer| known::reason(answer).is_none())
         .map(|answer| format!("{}: {}", answer.label.name(), answer.missed.join("; ")))
         .collect();
     assert!(new.is_empty(), "{} wrong:\n{}", new.len(), new.join("\n"));
-    let right_now: Vec<_> = KNOWN
-        .iter()
-        .filter(|(known, _)| !wrong().any(|answer| answer.label.name().starts_with(known)))
-        .collect();
+    let names: Vec<String> = wrong().map(|answer| answer.label.name()).collect();
+    let listed = known::NAMED.iter().flat_map(|(_, names)| names.iter());
+    let right_now: Vec<_> =
+        listed.filter(|known| !names.contains(&format!("{known}.dmp.zst"))).collect();
     assert!(right_now.is_empty(), "right now, take off the list: {right_now:?}");
+    let not_seen = wrong().filter(|answer| known::is_not_seen(answer)).count();
+    assert_eq!(not_seen, known::NOT_SEEN, "lock failures not seen");
     let sure_and_wrong: Vec<_> = wrong()
         .filter(|answer| answer.is_sure() && !answer.label.flag("evidence"))
         .map(|answer| answer.label.name())
@@ -118,7 +118,7 @@ fn table() {
     writeln!(page, "\nVerdicts at 0.9 or more, over all dumps: {sure}, of which {right} right.")
         .unwrap();
     tables::print_all(&mut page, &answers);
-    tables::print_misses(&mut page, &answers, KNOWN);
+    tables::print_misses(&mut page, &answers);
     println!("{page}");
     let [seen, unseen] = &halves;
     seen.assert_at_least(BARS);

@@ -1,6 +1,7 @@
 //! The tables of docs/accuracy.md.
 
 use super::judge::Answer;
+use super::known;
 use super::support::{is_failure, top};
 use csdump::report::model::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,13 +159,12 @@ fn print_calibration(out: &mut String, answers: &[Answer]) {
 }
 
 /// Every wrong answer, with the reason where it is known.
-pub fn print_misses(out: &mut String, answers: &[Answer], known: &[(&str, &str)]) {
+pub fn print_misses(out: &mut String, answers: &[Answer]) {
     out.push_str("\n| wrong answer | half | what is wrong | why |\n|---|---|---|---|\n");
     for answer in answers.iter().filter(|answer| !answer.missed.is_empty()) {
         let name = answer.label.name();
         let name = name.trim_end_matches(".dmp.zst");
-        let why =
-            known.iter().find(|(known, _)| name.starts_with(known)).map_or("", |(_, why)| why);
+        let why = known::reason(answer).unwrap_or_default();
         writeln!(
             out,
             "| {name} | {} | {} | {why} |",

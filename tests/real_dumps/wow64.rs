@@ -29,12 +29,13 @@ fn free_sections(dump: &Dump<'_>) -> usize {
     let width = dump.system.pointer_width;
     let lock = dump.system.peb.as_ref().unwrap().loader_lock.unwrap();
     let listed = walk_list(&dump.memory, dump.memory.pointer(lock, width).unwrap(), width);
-    for section in &listed {
+    assert!(listed.closed);
+    for section in &listed.sections {
         let raw = RawCriticalSection::read(&dump.memory, section.section, width).unwrap();
         let state = (raw.lock_count, raw.recursion_count, raw.owning_thread);
         assert_eq!(state, (-1, 0, 0), "{:#x}", section.section);
     }
-    listed.len()
+    listed.sections.len()
 }
 
 /// What INDEX.md says of it.

@@ -363,13 +363,7 @@ fn located(
     passed: Option<Passed>,
 ) -> Option<Located> {
     let address = address?;
-    let way = |text: &str, exact| Way {
-        text: text.into(),
-        score: 6,
-        exact,
-        is_fault: false,
-        is_waiter: false,
-    };
+    let way = |text: &str, exact| Way { text: text.into(), score: 6, exact, ..Way::default() };
     let mut ways = Vec::new();
     if stop.section() == Some(address) {
         let is_read =

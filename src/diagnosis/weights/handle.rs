@@ -163,6 +163,11 @@ pub(super) const ROWS: &[Row] = &[
                 3.5,
                 "the waiters hold the handle that LockSemaphore had before it was overwritten",
             ),
+            w(
+                MemoryReleased,
+                3.0,
+                "the waiters hold the handle that stood there before the memory was used anew",
+            ),
             w(HandleClosed, -3.5, "nobody closed the handle that the waiters use"),
             w(Copied, -1.0, "a copy has the handle of its original"),
             w(NeverInitialized, -3.0, "the waiters entered a working section"),

@@ -7,6 +7,7 @@
 //!
 //! The numbers follow critical-sections.md section 9; frequencies in the lab are not used.
 
+mod contents;
 mod handle;
 mod history;
 mod section;
@@ -14,10 +15,10 @@ mod surroundings;
 mod verifier;
 
 use super::cause::Cause;
-use crate::findings::FindingId;
+use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 2;
+pub const MODEL_VERSION: u32 = 3;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +41,12 @@ pub enum Group {
     Neighbours,
     /// Fill patterns.
     Pattern,
+    /// Whose the fill pattern is.
+    Allocator,
+    /// What else the bytes may be.
+    Contents,
+    /// What kind of storage it is.
+    Storage,
     /// Where the address points.
     Memory,
     /// Threads at the section.
@@ -63,6 +70,58 @@ pub enum Group {
     /// What failed before.
     LastError,
 }
+
+/// The group that a finding counts in, beside the other findings of a dump; `None` when it says nothing new.
+///
+/// - situation: a section of which no field is ntdll's has each field wrong, which is one fact and not four.
+/// - example: text from end to end: no handle, no spin count, no record, no count of threads.
+/// - handling: where every field is foreign, what is said of single fields counts in the same group; where all is one fill
+///   pattern, it does not count.
+/// - test: `foreign_fields_count_once`.
+#[must_use]
+pub fn group_of(row: &Row, findings: &[Finding]) -> Option<Group> {
+    let has = |ids: &[FindingId]| findings.iter().any(|finding| ids.contains(&finding.id));
+    let is_part = PARTS.contains(&row.finding);
+    let is_foreign = has(SHAPES);
+    // Beside foreign fields a spin count that could be any number vouches for nothing.
+    let is_chance = row.finding == FindingId::SpinCountPlausible
+        && has(&[FindingId::EveryFieldForeign, FindingId::HeadForeign]);
+    if is_part && has(&FindingId::FILLS) || is_chance {
+        None
+    } else if is_part && is_foreign {
+        Some(Group::Shape)
+    } else {
+        Some(row.group)
+    }
+}
+
+/// Findings that sum up what is said of single fields.
+const SHAPES: &[FindingId] = &[
+    FindingId::EveryFieldForeign,
+    FindingId::HeadForeign,
+    FindingId::HeadDamaged,
+    FindingId::OnlyRecordDamaged,
+    FindingId::OnlyRecordRedirected,
+    FindingId::OnlyRecordNull,
+];
+
+/// What is said of single fields.
+const PARTS: &[FindingId] = &[
+    FindingId::HandleImplausible,
+    FindingId::HandleBeyondLiveRange,
+    FindingId::SpinCountImplausible,
+    FindingId::DebugInfoImpossible,
+    FindingId::DebugInfoNull,
+    FindingId::DebugRecordInvalid,
+    FindingId::DebugRecordGone,
+    FindingId::DebugInfoInModule,
+    FindingId::MoreWaitersThanThreads,
+    FindingId::WaitersMissing,
+    FindingId::NoWaiterByAddress,
+    FindingId::OwnerUnknown,
+    FindingId::EventsImpossible,
+    FindingId::EventsUnlikely,
+];
 
 /// What one finding says of one cause.
 #[derive(Debug, Clone, Copy)]
@@ -103,7 +162,7 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     let rows = handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS);
-    rows.chain(surroundings::ROWS).chain(verifier::ROWS)
+    rows.chain(surroundings::ROWS).chain(verifier::ROWS).chain(contents::ROWS)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What the section's own bytes say: debug record, spin count, shape of the damage, fill patterns.
 
 use super::super::cause::Cause::{
-    BadPointer, Copied, Corrupted, Deleted, HandleClosed, MemoryReleased, NeverInitialized,
+    BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
+    NeverInitialized,
 };
 use super::{Group, Row, row, w};
 use crate::findings::FindingId;
@@ -22,6 +23,7 @@ pub(super) const ROWS: &[Row] = &[
             ),
             w(Copied, -5.0, "a copy's record names the original"),
             w(BadPointer, -6.0, "only a section has such a record"),
+            w(CrossProcess, -2.0, "another process's record is not in this one's memory"),
         ],
     ),
     row(
@@ -51,13 +53,13 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(
                 Copied,
-                3.0,
+                3.5,
                 "Delete of the original wiped and freed the record that the copy still names",
             ),
             w(HandleClosed, -3.0, "a healthy section's record is intact"),
             w(NeverInitialized, 1.0, "old memory can hold an old section's bytes"),
             w(Corrupted, 0.3, "DebugInfo may have been overwritten with some address"),
-            w(Deleted, 0.5, "Delete wipes the record, but the section's bytes too"),
+            w(Deleted, -1.0, "Delete wipes the section's bytes too: these are another's"),
         ],
     ),
     row(
@@ -69,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
             w(HandleClosed, -3.0, "a healthy section's record is intact"),
             w(MemoryReleased, 0.8, "reused memory can hold any address"),
             w(BadPointer, 0.8, "what is no section can hold any bytes"),
+            w(CrossProcess, 1.5, "the record is in another process"),
         ],
     ),
     row(
@@ -107,10 +110,10 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::ListKnowsSection,
         Group::DebugRecord,
         &[
-            w(Corrupted, 4.0, "the process's list still has the record that DebugInfo lost"),
+            w(Corrupted, 3.5, "the process's list still has the record that DebugInfo lost"),
             w(
                 MemoryReleased,
-                3.2,
+                3.5,
                 "released without Delete, the section stays on the list, and another object lives there",
             ),
             w(BadPointer, -2.0, "there is, or was, a section at just this address"),
@@ -195,17 +198,13 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::HeadDamaged,
         Group::Shape,
         &[
-            w(
-                Corrupted,
-                1.7,
-                "the object before ran over into the first fields; zeros behind look intact too",
-            ),
+            w(Corrupted, 2.2, "the object before ran over into the first fields"),
             w(
                 MemoryReleased,
-                1.2,
+                0.3,
                 "the links of a free list lie in the first words of a freed block",
             ),
-            w(BadPointer, 0.7, "zeros behind what is no section look intact"),
+            w(BadPointer, -0.5, "what is no section would not be right in the last fields"),
             w(NeverInitialized, -1.5, "old memory would not be right in the last fields"),
         ],
     ),
@@ -213,10 +212,11 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::EveryFieldForeign,
         Group::Shape,
         &[
-            w(NeverInitialized, 2.0, "nothing in it was made by initialisation"),
-            w(MemoryReleased, 1.5, "another object may live there now"),
-            w(BadPointer, 1.8, "it may be no section at all"),
-            w(Corrupted, 1.6, "a large overwrite can hit every field"),
+            w(NeverInitialized, 2.5, "nothing in it was made by initialisation"),
+            w(MemoryReleased, 2.5, "another object may live there now"),
+            w(Corrupted, 2.3, "a large overwrite can hit every field"),
+            w(BadPointer, 2.3, "it may be no section at all"),
+            w(Deleted, -1.5, "Delete leaves zeros"),
         ],
     ),
     row(

@@ -21,9 +21,43 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::WaitersBeyondThreads,
+        Group::Waiters,
+        &[
+            w(CrossProcess, 2.0, "threads of another process wait there too"),
+            w(Corrupted, 1.0, "a small number may have been written over it"),
+            w(NeverInitialized, 0.5, "old memory may hold a section of more threads"),
+            w(HandleClosed, -2.0, "a healthy section counts threads of this process"),
+        ],
+    ),
+    row(
+        FindingId::NeverContendedBefore,
+        Group::RealEvent,
+        &[
+            w(Corrupted, 3.0, "no event was made before: something else put the value there"),
+            w(HandleClosed, -3.0, "there was no event that could be closed"),
+            w(Copied, -0.5, "a copy of a section that nobody waited for has no handle"),
+        ],
+    ),
+    row(
+        FindingId::OnOwnStack,
+        Group::Memory,
+        &[
+            w(
+                NeverInitialized,
+                0.0,
+                "locals begin with what earlier calls left, as other memory does",
+            ),
+            w(CrossProcess, -2.0, "a stack is no shared memory"),
+        ],
+    ),
+    row(
         FindingId::Misaligned,
         Group::Memory,
-        &[w(BadPointer, 3.0, "compilers align sections; only packed structures do not")],
+        &[
+            w(BadPointer, 3.0, "compilers align sections; only packed structures do not"),
+            w(MemoryReleased, -2.0, "a section that was there before was aligned too"),
+        ],
     ),
     row(
         FindingId::NeighbourRunsInFromBefore,
@@ -79,9 +113,9 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::PointsIntoSection,
         Group::Memory,
         &[
-            w(BadPointer, 5.0, "a section does not begin inside another"),
+            w(BadPointer, 4.3, "a section does not begin inside another"),
             w(Corrupted, -1.5, "the fields are those of another section, and in order there"),
-            w(NeverInitialized, -1.5, "the memory was initialised, from another address on"),
+            w(NeverInitialized, 0.0, "old memory may hold a section's bytes a few words off"),
             w(MemoryReleased, -1.0, "a section lives there"),
         ],
     ),
@@ -148,12 +182,13 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::OnOtherStack,
         Group::Memory,
-        &[w(MemoryReleased, 0.7, "the owning frame may return while this thread still uses it")],
+        &[w(MemoryReleased, 1.7, "the owning frame may return while this thread still uses it")],
     ),
     row(
         FindingId::WaitersParked,
         Group::Waiters,
         &[
+            w(CrossProcess, -1.0, "the waiters are of this process"),
             w(HandleClosed, 1.5, "real threads wait here, as many as counted"),
             w(Corrupted, 1.2, "the section worked up to the damage"),
             w(NeverInitialized, -2.0, "the section worked before"),
@@ -296,6 +331,21 @@ pub(super) const ROWS: &[Row] = &[
             w(MemoryReleased, 0.5, "reused memory can hold any number"),
             w(BadPointer, 0.5, "what is no section can hold any bytes"),
             w(HandleClosed, -0.5, "a healthy section is owned by a thread of the process"),
+        ],
+    ),
+    row(
+        FindingId::OwnerInside,
+        Group::Owner,
+        &[
+            w(HandleClosed, 0.3, "the section itself works"),
+            w(Copied, 0.3, "a copy of a live section works too"),
+            w(
+                NeverInitialized,
+                -1.0,
+                "old memory seldom names a live thread and counts that agree",
+            ),
+            w(Deleted, -2.5, "Delete would have zeroed it"),
+            w(BadPointer, -3.0, "only a section has an owner"),
         ],
     ),
     row(

@@ -256,7 +256,8 @@ fn section_view(report: &Report) -> Option<SectionView> {
 fn handle(report: &Report) -> Option<Pairs> {
     let handle = report.handle.as_ref()?;
     let value = escape::name(handle.value.as_deref().unwrap_or("not recovered"));
-    let mut rows = vec![("state", escape::cell(wording::handle_state(&handle.state)))];
+    let mut rows =
+        vec![("state", escape::cell(wording::handle_state(&handle.state, handle.value.is_some())))];
     let details = [
         ("read from", &handle.source),
         ("type", &handle.type_name),

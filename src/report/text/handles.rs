@@ -63,7 +63,7 @@ fn cells(row: &HandleRow) -> Vec<String> {
 
 fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
     page.heading("HANDLE", &asked.value);
-    let mut rows = vec![("state", wording::handle_state(&asked.state).to_owned())];
+    let mut rows = vec![("state", wording::handle_state(&asked.state, true).to_owned())];
     if let Some(row) = report.handles.first() {
         rows.extend([
             ("type", row.type_name.clone().unwrap_or_default()),

@@ -32,7 +32,8 @@ pub(super) fn section(page: &mut Page, report: &Report) {
 pub(super) fn handle(page: &mut Page, report: &Report) {
     let Some(handle) = &report.handle else { return };
     page.heading("HANDLE", &escape::name(handle.value.as_deref().unwrap_or("not recovered")));
-    let mut rows = vec![("state", wording::handle_state(&handle.state).to_owned())];
+    let mut rows =
+        vec![("state", wording::handle_state(&handle.state, handle.value.is_some()).to_owned())];
     let details = [
         ("read from", &handle.source),
         ("type", &handle.type_name),
@@ -111,7 +112,9 @@ fn owner(decoded: Option<&DecodedInfo>) -> String {
 fn semaphore(fields: &FieldsInfo, handle: Option<&HandleInfo>) -> String {
     handle
         .filter(|handle| handle.value.as_ref() == Some(&fields.lock_semaphore))
-        .map_or_else(String::new, |handle| wording::handle_state(&handle.state).to_owned())
+        .map_or_else(String::new, |handle| {
+            wording::handle_state(&handle.state, handle.value.is_some()).to_owned()
+        })
 }
 
 fn flags(decoded: Option<&DecodedInfo>) -> String {

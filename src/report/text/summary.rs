@@ -92,7 +92,11 @@ pub(in crate::report) fn failure(report: &Report) -> Vec<(&'static str, String)>
         let value = handle.value.as_deref().unwrap_or("not recovered");
         rows.push((
             "handle",
-            format!("{}, {}", escape::name(value), wording::handle_state(&handle.state)),
+            format!(
+                "{}, {}",
+                escape::name(value),
+                wording::handle_state(&handle.state, handle.value.is_some())
+            ),
         ));
     }
     rows

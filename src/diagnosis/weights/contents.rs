@@ -1,0 +1,233 @@
+//! What else the bytes may be, and whether the place can hold old bytes.
+
+use super::super::cause::Cause::{
+    BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
+    NeverInitialized,
+};
+use super::{Group, Row, row, w};
+use crate::findings::FindingId;
+
+pub(super) const ROWS: &[Row] = &[
+    row(
+        FindingId::PointsToSection,
+        Group::Contents,
+        &[
+            w(BadPointer, 5.0, "the pointer to a section was passed by its own address"),
+            w(MemoryReleased, 0.5, "another object that refers to a section may live there now"),
+            w(NeverInitialized, -0.5, "old memory may hold a pointer to a section"),
+            w(Corrupted, -2.0, "a stray write seldom leaves the address of a section"),
+            w(HandleClosed, -5.0, "a section's first word is no section's address"),
+            w(Copied, -4.0, "a copy's first word is no section's address"),
+        ],
+    ),
+    row(
+        FindingId::FunctionTableInside,
+        Group::Contents,
+        &[
+            w(BadPointer, 3.0, "the object's address was passed for that of its section"),
+            w(MemoryReleased, 2.5, "another object lives there now"),
+            w(NeverInitialized, 1.0, "old memory may hold an object of its last owner"),
+            w(Corrupted, -2.0, "a stray write seldom leaves the address of a table of functions"),
+            w(HandleClosed, -5.0, "a healthy section has a record or -1"),
+            w(Copied, -4.0, "a copy of a live section has a record or -1"),
+            w(Deleted, -2.0, "Delete leaves zeros"),
+        ],
+    ),
+    row(
+        FindingId::StaticStorageWritten,
+        Group::Storage,
+        &[
+            w(
+                NeverInitialized,
+                -1.0,
+                "static data begins as zeros; old bytes need a buffer there that is used for objects",
+            ),
+            w(Corrupted, 0.5, "something wrote there since the module was loaded"),
+            w(BadPointer, 0.5, "it may be another variable"),
+        ],
+    ),
+    row(
+        FindingId::ContentsBeginHere,
+        Group::Contents,
+        &[
+            w(BadPointer, 0.7, "a text has just this address"),
+            w(NeverInitialized, 0.7, "a block that held a text before begins here"),
+            w(MemoryReleased, 0.5, "a block that holds a text now begins here"),
+            w(Corrupted, -1.5, "an overrun comes from before the section"),
+        ],
+    ),
+    row(
+        FindingId::ContentsBeginBefore,
+        Group::Contents,
+        &[
+            w(Corrupted, 0.3, "an overrun comes from before the section"),
+            w(BadPointer, -1.5, "a pointer seldom leads into the middle of a text"),
+        ],
+    ),
+    row(
+        FindingId::FillWithoutAllocator,
+        Group::Allocator,
+        &[
+            w(NeverInitialized, 2.0, "a program's own fill of fresh memory looks the same"),
+            w(Corrupted, 1.5, "a program's own fill that went too far looks the same"),
+            w(BadPointer, 1.0, "the pointer may lead into a filled buffer"),
+        ],
+    ),
+    row(
+        FindingId::RepeatedByte,
+        Group::Pattern,
+        &[
+            w(NeverInitialized, 3.0, "a program's own fill of fresh memory"),
+            w(MemoryReleased, 3.0, "a program's own fill of memory that it gave back"),
+            w(Corrupted, 2.3, "a fill that went too far"),
+            w(BadPointer, 2.0, "the pointer may lead into a filled buffer"),
+            w(HandleClosed, -6.0, "the kernel never hands out such a value"),
+            w(Copied, -3.0, "a copy of a live section is no pattern"),
+        ],
+    ),
+    row(
+        FindingId::DebugInfoInModule,
+        Group::Contents,
+        &[
+            w(BadPointer, 2.0, "objects begin with the address of a table or of a constant"),
+            w(MemoryReleased, 1.5, "another object lives there now"),
+            w(NeverInitialized, 1.0, "old memory may hold an object of its last owner"),
+            w(HandleClosed, -3.0, "records lie in ntdll and in the heap"),
+            w(Copied, -2.0, "records lie in ntdll and in the heap"),
+        ],
+    ),
+    row(
+        FindingId::ListLacksSection,
+        Group::DebugRecord,
+        &[
+            w(NeverInitialized, 0.7, "a section that nobody initialised is on no list"),
+            w(BadPointer, 0.7, "what is no section is on no list"),
+            w(Copied, 0.5, "the original's record is listed for the original"),
+            w(Deleted, 0.5, "Delete takes the record off the list"),
+            w(CrossProcess, 0.5, "the section is on the other process's list"),
+            w(
+                Corrupted,
+                -1.7,
+                "an overwritten section is still on the list, if it was made with a record",
+            ),
+            w(HandleClosed, -1.7, "a healthy section is on the list, if it was made with a record"),
+        ],
+    ),
+    row(
+        FindingId::ListLeadsToRecord,
+        Group::DebugRecord,
+        &[
+            w(Corrupted, 3.5, "the record was overwritten where it stands"),
+            w(Copied, -2.0, "the original's deletion would have taken the record off the list"),
+            w(NeverInitialized, -2.0, "the record was linked by an initialisation"),
+            w(Deleted, -2.0, "Delete takes the record off the list"),
+            w(BadPointer, -2.0, "the first word leads to a linked record"),
+        ],
+    ),
+    row(
+        FindingId::OnlyRecordDamaged,
+        Group::Shape,
+        &[
+            w(Corrupted, 2.5, "everything but DebugInfo is in order: one write hit it"),
+            w(
+                NeverInitialized,
+                -1.0,
+                "only an initialiser written by hand leaves the rest in order",
+            ),
+            w(MemoryReleased, 0.5, "heaps write into the first words of a freed block"),
+            w(BadPointer, -1.5, "what is no section would not be right everywhere else"),
+            w(Deleted, -1.5, "Delete zeroes the counts too"),
+        ],
+    ),
+    row(
+        FindingId::OnlyRecordRedirected,
+        Group::Shape,
+        &[
+            w(Corrupted, 2.3, "everything but DebugInfo is in order: one write hit it"),
+            w(MemoryReleased, 1.5, "a free block's first word is the link to the next one"),
+            w(Copied, 0.5, "the original's record was given back, and its memory used anew"),
+            w(NeverInitialized, -1.0, "old memory would not be right everywhere else"),
+            w(BadPointer, -1.5, "what is no section would not be right everywhere else"),
+            w(Deleted, -1.5, "Delete zeroes the counts too"),
+        ],
+    ),
+    row(
+        FindingId::OnlyRecordNull,
+        Group::Shape,
+        &[
+            w(Corrupted, 1.8, "one write of zero hit DebugInfo"),
+            w(
+                NeverInitialized,
+                1.8,
+                "an initialiser written by hand leaves DebugInfo 0 and the rest in order",
+            ),
+            w(MemoryReleased, 0.8, "the last block of a free list has a link of 0"),
+            w(BadPointer, -1.5, "what is no section would not be right everywhere else"),
+            w(Deleted, -1.5, "Delete zeroes the counts too"),
+        ],
+    ),
+    row(
+        FindingId::HeadForeign,
+        Group::Shape,
+        &[
+            w(Corrupted, 1.5, "the object before may have run over into the first fields"),
+            w(
+                MemoryReleased,
+                1.3,
+                "another object, or the links of a free list, may lie there now",
+            ),
+            w(BadPointer, 1.3, "it may be no section at all"),
+            w(NeverInitialized, 1.0, "old memory may be zero in places"),
+        ],
+    ),
+    row(
+        FindingId::DeletionBehind,
+        Group::EndOfLife,
+        &[
+            w(Deleted, 2.5, "the program has just deleted it, or one like it"),
+            w(NeverInitialized, -1.0, "what is deleted was made before"),
+        ],
+    ),
+    row(
+        FindingId::InitializationAhead,
+        Group::EndOfLife,
+        &[
+            w(NeverInitialized, 3.0, "the program has yet to come to the initialisation"),
+            w(Deleted, -1.0, "what is yet to be made is not deleted"),
+        ],
+    ),
+    row(
+        FindingId::AddressIsText,
+        Group::Contents,
+        &[w(
+            BadPointer,
+            2.5,
+            "text was taken for a pointer; one address in fifty looks so by chance",
+        )],
+    ),
+    row(
+        FindingId::SectionNearBy,
+        Group::Neighbours,
+        &[
+            w(BadPointer, 1.0, "the address of the object was passed for that of its section"),
+            w(Corrupted, -0.5, "the section of this object lies elsewhere"),
+        ],
+    ),
+    row(
+        FindingId::UnloadedModuleReused,
+        Group::Memory,
+        &[w(
+            MemoryReleased,
+            1.5,
+            "the section was static data of a module that is gone; ranges are given out again",
+        )],
+    ),
+    row(
+        FindingId::FarFromMemory,
+        Group::Neighbours,
+        &[
+            w(BadPointer, 1.2, "a wild address can lie anywhere"),
+            w(MemoryReleased, -0.3, "memory that was given back mostly lay among other memory"),
+        ],
+    ),
+];

@@ -1,0 +1,184 @@
+//! Findings about what else the bytes, or the address, may be.
+
+use super::Subject::Finding;
+use super::{Explanation, look, run};
+use crate::findings::FindingId;
+
+pub(super) const ALL: &[Explanation] = &[
+    Explanation {
+        subject: Finding(FindingId::PointsToSection),
+        title: "The first word is the address of a section",
+        means: "What DebugInfo leads to is in every field a section. A section never begins with the address of another one: this is a pointer to a section, or an object that begins with one.",
+        arises: &[
+            "A pointer to a section was passed by its own address: the address of a member that is a pointer already.",
+            "An object that refers to a section lies where one was expected.",
+        ],
+        confirm: &[
+            run("!cs -o RECORD", "The section that was meant."),
+            run("ub CALLER", "Whether the caller takes an address where it should read a pointer."),
+        ],
+        fix: &["Pass the pointer itself. See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::FunctionTableInside),
+        title: "An object with virtual functions begins here",
+        means: "The first word leads into read-only data of a module, where at least two addresses of code stand side by side: a table of virtual functions. Sections have none.",
+        arises: &[
+            "The address of an object was passed for that of its member.",
+            "A section was freed, and an object of a class was made in the same memory.",
+        ],
+        confirm: &[
+            run("dps RECORD L6", "The functions of the table, and with symbols the class."),
+            run("!heap -x SECTION", "Whether the block begins here."),
+        ],
+        fix: &[
+            "With the class known, look at its section: is it at an offset that the caller forgot? Otherwise see memory-released.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::DebugInfoInModule),
+        title: "DebugInfo leads into a module",
+        means: "Debug records lie in ntdll and in the heap. This word leads into another module: it is the address of a table, a constant or a function, and the memory is no section now.",
+        arises: &[
+            "An object, or a part of one, was taken for a section.",
+            "The memory of a section was used anew for an object.",
+            "A section that was initialised by hand with a record of its own; rare.",
+        ],
+        confirm: &[
+            run("ln RECORD", "What stands there, with symbols."),
+            run("dps SECTION L6", "The other words."),
+        ],
+        fix: &["See bad-pointer and memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::StaticStorageWritten),
+        title: "Static data that holds foreign bytes",
+        means: "The section lies in the data of a loaded module. The loader filled it with zeros, or as the linker laid it out; so old bytes of another owner cannot be there, and something wrote these.",
+        arises: &[
+            "An overrun of the variable before it.",
+            "The address is that of another variable.",
+            "A static buffer that the program hands out in pieces.",
+        ],
+        confirm: &[
+            run("ln SECTION", "With symbols: which variable it is."),
+            run("db SECTION-80 L100", "What lies before."),
+        ],
+        fix: &["See corrupted; if the symbol is not a section, see bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ContentsBeginHere),
+        title: "A text begins exactly here",
+        means: "All of the section is text, and the text begins at the very address that was passed. An overrun would begin before it.",
+        arises: &["The address of a string was passed.", "The block held, or now holds, a string."],
+        confirm: &[
+            run("da SECTION", "The text."),
+            run("ub CALLER", "Where the caller has the address from."),
+        ],
+        fix: &["See bad-pointer, never-initialized and memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ContentsBeginBefore),
+        title: "A text that begins before runs through",
+        means: "All of the section is text, and the text begins before the address.",
+        arises: &[
+            "A copy into a buffer that lies in front of the section, and is too small.",
+            "The memory held a longer text before the section was made there, or holds one now.",
+        ],
+        confirm: &[
+            run("db SECTION-80 L100", "Where the text begins, and where it ends."),
+            run("!heap -x SECTION", "Whether it begins with the block."),
+        ],
+        fix: &["If it begins in a field of the same object, bound that copy. See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::RepeatedByte),
+        title: "One byte over and over",
+        means: "At least two of DebugInfo, LockSemaphore and SpinCount are the same byte repeated, and no known allocator fills with it: the program does so itself, or one of its libraries.",
+        arises: &[
+            "A pool or arena that fills its blocks when it hands them out, or takes them back.",
+            "memset over a table that is longer than it should be.",
+        ],
+        confirm: &[
+            run("db SECTION-80 L100", "How far the fill goes on either side."),
+            look("Which code of the program fills with this byte."),
+        ],
+        fix: &[
+            "Find the fill in the source: before the first use it is never-initialized, behind the last memory-released.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::FillWithoutAllocator),
+        title: "No allocator in sight fills so",
+        means: "The pattern is one that some allocator leaves in freed memory, but no module of that allocator is loaded. It can be linked in without a module, or the program fills memory with the same byte.",
+        arises: &["An allocator that is linked statically.", "A fill of the program's own."],
+        confirm: &[
+            run("lm", "Whether an allocator of that name is loaded."),
+            look("Which allocators the program links."),
+        ],
+        fix: &["Do not rely on the pattern alone."],
+    },
+    Explanation {
+        subject: Finding(FindingId::AddressIsText),
+        title: "The address is four printable characters",
+        means: "Each byte of the 32-bit address is a printable character. One address in fifty looks so by chance, addresses of DLLs more often.",
+        arises: &["Text was read where a pointer should be.", "Chance."],
+        confirm: &[
+            run(".formats SECTION", "The characters."),
+            run("!address SECTION", "What is, or was, there."),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::SectionNearBy),
+        title: "A section begins a little behind",
+        means: "What was passed is no section, but a few dozen bytes behind it begins one with a record of its own.",
+        arises: &[
+            "The address of the object was passed, or of its first member or base, for that of its section.",
+        ],
+        confirm: &[
+            run("!cs -o SECTION", "That this is none."),
+            run("dt MODULE!TYPE", "With symbols: the offset of the section."),
+        ],
+        fix: &["Pass the member. See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::UnloadedModuleReused),
+        title: "Other data lies where a module was",
+        means: "The list of unloaded modules names a module whose address range holds the section. The range was given out again, and other data is there.",
+        arises: &["A static section of a DLL that was unloaded while code still used it."],
+        confirm: &[
+            run("lm u", "The unloaded modules."),
+            run("!address SECTION", "What the memory is now."),
+        ],
+        fix: &[
+            "Keep the DLL loaded, or leave its locks alone after it is gone. See memory-released.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::FarFromMemory),
+        title: "Nothing of the process lies near",
+        means: "By the map of the address space the nearest memory of the process is more than 1 GiB away (64 MiB in a 32-bit process). Memory that was given back mostly lay among other memory.",
+        arises: &[
+            "A wild pointer: an index that is far too large, an id or a number taken for a pointer.",
+            "A large block or view that lay by itself.",
+        ],
+        confirm: &[
+            run("!address SECTION", "The free range."),
+            run("ub CALLER", "How the caller computed the address."),
+        ],
+        fix: &["See bad-pointer, and memory-released for what lay alone."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnOwnStack),
+        title: "On the stack of the thread that failed",
+        means: "The section is a local variable of a function that is still running in the thread that failed.",
+        arises: &["A lock that is a local variable, shared with other threads by its address."],
+        confirm: &[
+            run("k", "The frame that holds the address."),
+            run("dps SECTION L6", "Its words."),
+        ],
+        fix: &[
+            "The frame is live: its memory was not given back. Look at how the local was initialised.",
+        ],
+    },
+];

@@ -1,0 +1,158 @@
+//! Findings about the list of records, single damaged fields, and the order of the program's steps.
+
+use super::Subject::Finding;
+use super::{Explanation, run};
+use crate::findings::FindingId;
+
+pub(super) const ALL: &[Explanation] = &[
+    Explanation {
+        subject: Finding(FindingId::OwnerInside),
+        title: "A thread is inside",
+        means: "OwningThread is a thread of the process, RecursionCount counts its entries, and LockCount says locked with no more waiters than there are threads. The section itself works.",
+        arises: &[
+            "Another thread holds the lock.",
+            "A section that was freed while it was held: the bytes stay.",
+        ],
+        confirm: &[run("~*k", "What the owner does."), run("!cs -o SECTION", "The same fields.")],
+        fix: &["Look at the handle, or at DebugInfo, rather than at the whole section."],
+    },
+    Explanation {
+        subject: Finding(FindingId::WaitersBeyondThreads),
+        title: "A few more waiters than threads",
+        means: "LockCount counts waiters whom the process does not have, but not so many that the number is nonsense: another process can have them.",
+        arises: &["A section in shared memory.", "A small number was written over LockCount."],
+        confirm: &[
+            run("!address SECTION", "Whether the memory is mapped."),
+            run("~", "The threads."),
+        ],
+        fix: &["See cross-process."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NeverContendedBefore),
+        title: "Nobody had waited before",
+        means: "The record counts one wait, the one that failed, and LockCount one waiter. The event is made by the first wait: what stood in LockSemaphore before it was not put there by ntdll.",
+        arises: &["A stray write left a number in LockSemaphore."],
+        confirm: &[
+            run("!cs -s -o SECTION", "ContentionCount."),
+            run("ba w4 SECTION+10", "In a live process: who writes LockSemaphore (+18 on x64)."),
+        ],
+        fix: &["See corrupted: the handle was not closed, there never was one."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ListLacksSection),
+        title: "The list does not know the section",
+        means: "Up to Windows 7 each section that is initialised with a record is on the process's list. The list is complete in the dump, and names this address nowhere.",
+        arises: &[
+            "Nobody initialised a section here.",
+            "It was deleted, which takes it off the list.",
+            "It was made without a record (RTL_CRITICAL_SECTION_FLAG_NO_DEBUG_INFO).",
+        ],
+        confirm: &[
+            run("!locks -v", "All sections of the list."),
+            run("ln SECTION", "With symbols: the variable at the address."),
+        ],
+        fix: &[
+            "See never-initialized and bad-pointer; an overwritten section would be on the list.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::ListLeadsToRecord),
+        title: "The record was overwritten",
+        means: "The links of the list lead to DebugInfo, and no record stands there any more: the section is in order, its record is not.",
+        arises: &[
+            "An overrun in the heap: records are small blocks.",
+            "A write through a pointer to memory that was freed before the record was made there.",
+        ],
+        confirm: &[
+            run("db RECORD-40 L80", "What lies over the record, and where it comes from."),
+            run("!heap -x RECORD", "The block."),
+        ],
+        fix: &["Run under page heap. See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnlyRecordDamaged),
+        title: "Only DebugInfo is wrong",
+        means: "DebugInfo cannot be the address of a record, while LockCount, RecursionCount and OwningThread agree with each other.",
+        arises: &[
+            "A text or a table in front of the section is one element too long.",
+            "A single stray write.",
+        ],
+        confirm: &[
+            run("db SECTION-80 L100", "Whether the bytes before end in DebugInfo."),
+            run("ba w4 SECTION", "In a live process: who writes it."),
+        ],
+        fix: &["Bound the write into the object before. See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnlyRecordRedirected),
+        title: "DebugInfo leads to other data",
+        means: "DebugInfo leads to memory that is no record, while LockCount, RecursionCount and OwningThread agree with each other.",
+        arises: &[
+            "A pointer of other code was written over DebugInfo.",
+            "The block was freed: the first word of a free block is a link.",
+            "The record was freed with the original of a copy, and its memory used anew.",
+        ],
+        confirm: &[
+            run("dps RECORD L6", "What it leads to."),
+            run("!heap -x SECTION", "Whether the block is free."),
+        ],
+        fix: &["See corrupted and memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OnlyRecordNull),
+        title: "Only DebugInfo is 0",
+        means: "DebugInfo is 0, which initialisation never leaves, while LockCount, RecursionCount and OwningThread agree with each other.",
+        arises: &[
+            "A structure filled in by hand: 0, -1, and the rest.",
+            "A write of zero over DebugInfo.",
+        ],
+        confirm: &[
+            run("ln SECTION", "With symbols: the variable, and its initialiser."),
+            run("ba w4 SECTION", "In a live process: who writes it."),
+        ],
+        fix: &["Initialise with InitializeCriticalSection. Otherwise see corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::HeadForeign),
+        title: "The first fields are not ntdll's",
+        means: "DebugInfo or LockCount cannot have been left by ntdll. The last fields are zeros or small numbers, which stand in any memory and prove nothing.",
+        arises: &[
+            "An overrun from the object before.",
+            "Another object, or a list's links, in memory that was used anew.",
+            "An address that is none of a section.",
+        ],
+        confirm: &[
+            run("db SECTION-80 L100", "What lies before and behind."),
+            run("!heap -x SECTION", "The block."),
+        ],
+        fix: &["See corrupted, memory-released and bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::DeletionBehind),
+        title: "The program has just deleted it",
+        means: "A function that is still running has called DeleteCriticalSection before the place where it stands, or has called a function that does. It is looked for only when the section is zero.",
+        arises: &[
+            "A thread deletes the lock and then waits for the threads that use it.",
+            "A destructor deletes the lock first and the rest of the object after.",
+        ],
+        confirm: &[
+            run("~*k", "The thread that the finding names."),
+            run("ub CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["First stop or wait for all users, then delete. See deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InitializationAhead),
+        title: "The program has yet to initialise it",
+        means: "A function that is still running calls InitializeCriticalSection further on, or calls a function that does. It is looked for only when the section is zero.",
+        arises: &[
+            "A thread is started before the lock is made.",
+            "An object is published before its constructor has finished.",
+        ],
+        confirm: &[
+            run("~*k", "The thread that the finding names."),
+            run("u CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["First initialise, then publish. See never-initialized."],
+    },
+];

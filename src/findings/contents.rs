@@ -1,0 +1,197 @@
+//! What else the bytes may be, when they are not those of a section: another object, a pointer to a section, a text; and
+//! whether the place can hold old bytes at all.
+
+use super::patterns::{self, Extent};
+use super::{Case, Finding, FindingId, field_at, has};
+use crate::critsec::debug_info::DebugInfoState;
+use crate::critsec::{CriticalSection, search};
+
+/// Pointers to code, side by side, that make a table of functions.
+const TABLE: u64 = 2;
+
+pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
+    if matches!(section.debug_info, Some(DebugInfoState::Own(_) | DebugInfoState::Absent)) {
+        return;
+    }
+    pointer_to_section(case, section, findings);
+    table_of_functions(case, section, findings);
+    static_storage(case, section, findings);
+    unloaded_before(case, section, findings);
+    if has(findings, FindingId::EveryFieldForeign) {
+        text_begins(case, section, findings);
+    }
+}
+
+/// The first word is the address of a section.
+///
+/// - situation: the address of a pointer was passed for the pointer.
+/// - example: `LeaveCriticalSection((CRITICAL_SECTION *)&object->lock)`, where lock is a pointer already.
+/// - handling: what the first word leads to is in every field a section.
+/// - test: `a_pointer_to_a_section_is_told_from_a_section`.
+fn pointer_to_section(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let Some(first) = section.raw.map(|raw| raw.debug_info) else { return };
+    if search::genuine(case.scene.dump, first, section.encoding).is_some() {
+        findings.push(Finding::new(
+            FindingId::PointsToSection,
+            format!(
+                "The first word, {first:#x}, is the address of what is in every field a section."
+            ),
+            format!("memory at {first:#x}"),
+        ));
+    }
+}
+
+/// The first word is the address of a table of functions.
+///
+/// - situation: an object with virtual functions begins where a section should.
+/// - example: the address of the object was passed for that of its member; or another object was made where a freed one lay.
+/// - handling: the word leads into a part of a module that cannot be written, where at least two words side by side are
+///   addresses of code.
+/// - test: `a_table_of_functions_is_another_object`.
+fn table_of_functions(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let Some(table) = section.raw.map(|raw| raw.debug_info) else { return };
+    let images = case.scene.images;
+    let part = images.image_at(table).and_then(|image| image.section_at(image.rva(table)?));
+    let is_constant = part.is_some_and(|part| !part.is_writable());
+    let leads_to_code = (0..TABLE).all(|index| {
+        let slot = index.checked_mul(section.width.bytes()).and_then(|at| table.checked_add(at));
+        let word = slot.and_then(|slot| case.scene.dump.memory.pointer(slot, section.width));
+        let image = word.and_then(|word| Some((images.image_at(word)?, word)));
+        image.is_some_and(|(image, word)| {
+            let part = image.rva(word).and_then(|rva| image.section_at(rva));
+            part.is_some_and(|part| part.is_executable())
+        })
+    });
+    if !(is_constant && leads_to_code) {
+        in_module(case, section, table, findings);
+    } else {
+        findings.push(Finding::new(
+            FindingId::FunctionTableInside,
+            format!("The first word, {table:#x}, is the address of a table of functions: an object with virtual functions begins here."),
+            format!("memory at {table:#x}"),
+        ));
+    }
+}
+
+/// The first word leads into a module that is not ntdll.
+///
+/// - situation: objects begin with the address of a table or of a constant of their module; debug records lie in ntdll and in
+///   the heap (critical-sections.md 1.2).
+/// - example: DebugInfo 0x140004520, in the program's own image, of which the dump has nothing there.
+/// - handling: any loaded module but ntdll, unless what lies there is a record (a static initialiser can bring its own).
+/// - test: `a_record_does_not_lie_in_a_program`.
+fn in_module(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    word: u64,
+    findings: &mut Vec<Finding>,
+) {
+    let is_record = matches!(section.debug_info, Some(DebugInfoState::Foreign(_)));
+    // A static initialiser brings a record of its own module, which a small dump need not hold.
+    let own = case.scene.dump.module_at(section.address).map(|module| module.base);
+    let is_foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
+    let may_be_own = section.debug_info == Some(DebugInfoState::NotCaptured)
+        && !is_foreign.iter().any(|id| has(findings, *id));
+    let module = case
+        .scene
+        .dump
+        .module_at(word)
+        .filter(|module| !(is_record || may_be_own && own == Some(module.base)));
+    let module = module.filter(|module| !module.is_named("ntdll.dll"));
+    if let Some(module) = module {
+        findings.push(Finding::new(
+            FindingId::DebugInfoInModule,
+            format!(
+                "DebugInfo {word:#x} leads into {}, where no debug record lies.",
+                module.file_name()
+            ),
+            "ModuleList",
+        ));
+    }
+}
+
+/// Findings that say that a field was not made by ntdll.
+const FOREIGN: &[FindingId] = &[
+    FindingId::EveryFieldForeign,
+    FindingId::HandleImplausible,
+    FindingId::SpinCountImplausible,
+    FindingId::DebugInfoImpossible,
+    FindingId::DebugRecordInvalid,
+    FindingId::DebugInfoInModule,
+];
+
+/// Static storage holds no old bytes.
+///
+/// - situation: memory that was never initialised keeps what its last owner left, but a module's data has no last owner.
+/// - example: text in a static section: the loader put zeros there, so that something wrote it since.
+/// - handling: the section lies in a writable part of a loaded module, and a field is not as ntdll leaves it.
+/// - test: `static_storage_holds_no_old_bytes`.
+fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let dump = case.scene.dump;
+    let Some(module) = dump.module_at(section.address) else { return };
+    let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
+    let is_foreign = FOREIGN.iter().any(|id| has(findings, *id));
+    if dump.unloaded_at(section.address).next().is_some() || is_filled || !is_foreign {
+        return;
+    }
+    findings.push(Finding::new(
+        FindingId::StaticStorageWritten,
+        format!(
+            "The section is static data of {}, which began as zeros or as the linker laid it out; something wrote there since.",
+            module.file_name()
+        ),
+        "ModuleList",
+    ));
+}
+
+/// Other memory lies where a module was.
+///
+/// - situation: a DLL with a static section was unloaded, and its address range given out again.
+/// - example: a buffer at the address of a section of plugin.dll, which the list of unloaded modules still has.
+/// - handling: the list of unloaded modules, where no module is now and the section's bytes are not ntdll's.
+/// - test: `a_buffer_where_a_module_was`.
+fn unloaded_before(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let dump = case.scene.dump;
+    let is_foreign = FOREIGN.iter().chain(&FindingId::FILLS).any(|id| has(findings, *id));
+    if dump.module_at(section.address).is_some() || !is_foreign {
+        return;
+    }
+    if let Some(module) = dump.unloaded_at(section.address).next() {
+        findings.push(Finding::new(
+            FindingId::UnloadedModuleReused,
+            format!(
+                "{:#x} lies where {} was loaded before it was unloaded; other data is there now.",
+                section.address,
+                module.file_name()
+            ),
+            "UnloadedModuleList",
+        ));
+    }
+}
+
+/// Where the text that fills a section begins.
+///
+/// - situation: text runs through the whole section, so that it shows no damaged border.
+/// - example: "Content-Type: text/plain" with the section at its C, against "...the quick brown fox" with it in the middle.
+/// - handling: a text that begins exactly at the address is an object of its own there; one that begins before came over
+///   the section from there, or was there first.
+/// - test: `where_a_text_begins_is_said`.
+fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let Some(Extent { start, shown, is_cut }) = patterns::text_through(case, section.address)
+    else {
+        return;
+    };
+    let (id, what) = if start == section.address {
+        (FindingId::ContentsBeginHere, "begins exactly here".to_owned())
+    } else {
+        let before = section.address.saturating_sub(start);
+        let least = if is_cut { "at least " } else { "" };
+        (FindingId::ContentsBeginBefore, format!("begins {least}{before} byte(s) before"))
+    };
+    findings.push(Finding::new(
+        id,
+        format!("{shown} fills the section, and {what}."),
+        field_at(section, 0),
+    ));
+}

@@ -1,0 +1,199 @@
+//! What else the bytes may be, on dumps made for it.
+
+use super::tests::{PAGE, SECTION, World, put};
+use super::*;
+use crate::dump::synth::Synth;
+use crate::image::fixtures::PeBuilder;
+
+const NULL_RECORD: u64 = 0;
+
+/// A section of which no field is ntdll's, with text in all of it.
+fn of_text(text: &[u8], at: usize) -> World {
+    let mut world = World::new();
+    world.failure = Failure::DebugInfoAccess;
+    world.page[at..at + text.len()].copy_from_slice(text);
+    world
+}
+
+fn statement(world: &World, id: FindingId) -> Option<String> {
+    world.found().into_iter().find(|found| found.id == id).map(|found| found.statement)
+}
+
+#[test]
+fn a_pointer_to_a_section_is_told_from_a_section() {
+    let other = PAGE + 0x800;
+    let mut world = World::new();
+    world.section(SECTION, (other, -3, 0, 0, 0x1F0, 0));
+    assert!(!world.has(FindingId::PointsToSection), "there is no section at {other:#x}");
+    world.section(other, (u64::MAX, -2, 1, 8, 0, 0x0200_07D0));
+    assert!(world.has(FindingId::PointsToSection));
+}
+
+#[test]
+fn a_table_of_functions_is_another_object() {
+    const BASE: u64 = PeBuilder::BASE;
+    let table = BASE + 0x4000;
+    let world = |first: u64| {
+        let mut world = World::new();
+        world.section(SECTION, (first, -3, 0, 0, 0x1F0, 0));
+        world.more = |synth| {
+            let mut pe = PeBuilder::x64();
+            for (at, address) in
+                [(0x4000, BASE + 0x1200), (0x4008, BASE + 0x1240), (0x4020, BASE + 0x1200)]
+            {
+                pe.put(at, &u64::to_le_bytes(address));
+            }
+            synth.module(BASE, 0x10000, "app.exe", [1, 0, 0, 0]).memory(BASE, pe.bytes())
+        };
+        world
+    };
+    assert!(world(table).has(FindingId::FunctionTableInside));
+    let found = world(table + 0x20).found();
+    assert!(!has(&found, FindingId::FunctionTableInside), "one address of code is no table");
+    assert!(has(&found, FindingId::DebugInfoInModule));
+}
+
+#[test]
+fn a_record_does_not_lie_in_a_program() {
+    let leads_into = |name: &'static str| {
+        let mut world = World::new();
+        world.section(SECTION, (0x5000_1000, -3, 0, 0, 0x1F0, 0));
+        world.more = match name {
+            "app.exe" => |synth: Synth| synth.module(0x5000_0000, 0x2000, "app.exe", [1, 0, 0, 0]),
+            _ => |synth: Synth| synth.module(0x5000_0000, 0x2000, "ntdll.dll", [10, 0, 0, 0]),
+        };
+        world.has(FindingId::DebugInfoInModule)
+    };
+    assert!(leads_into("app.exe"));
+    assert!(!leads_into("ntdll.dll"), "ntdll has records of its own");
+}
+
+#[test]
+fn static_storage_holds_no_old_bytes() {
+    let mut world = of_text(b"what somebody else has written here, to the end.", 0x3F8);
+    assert!(!world.has(FindingId::StaticStorageWritten), "no module's");
+    world.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
+    assert!(world.has(FindingId::StaticStorageWritten));
+    world.section(SECTION, (u64::MAX, -3, 0, 0, 0x1F0, 0x0200_07D0));
+    let found = world.found();
+    assert!(!has(&found, FindingId::StaticStorageWritten), "a section: {found:?}");
+}
+
+#[test]
+fn a_buffer_where_a_module_was() {
+    let mut world = of_text(b"what somebody else has written here, to the end.", 0x3F8);
+    assert!(!world.has(FindingId::UnloadedModuleReused));
+    world.more = |synth| synth.unloaded(PAGE, 0x1000, "plugin.dll");
+    let said = statement(&world, FindingId::UnloadedModuleReused).unwrap();
+    assert!(said.contains("plugin.dll"), "{said}");
+}
+
+#[test]
+fn where_a_text_begins_is_said() {
+    let text = b"Content-Type: text/plain; charset=utf-8\r\nX-More: yes\r\n";
+    let here = of_text(text, 0x400);
+    assert!(here.has(FindingId::ContentsBeginHere) && !here.has(FindingId::ContentsBeginBefore));
+    let before = of_text(text, 0x3F4);
+    let said = statement(&before, FindingId::ContentsBeginBefore).unwrap();
+    assert!(said.contains("begins 12 byte(s) before"), "{said}");
+    assert!(!before.has(FindingId::ContentsBeginHere));
+}
+
+#[test]
+fn a_byte_of_a_programs_own_is_a_fill() {
+    let mut world = World::new();
+    let fill = 0x7F7F_7F7F_7F7F_7F7F;
+    world.section(SECTION, (fill, 0x7F7F_7F81, 0, 0, fill, fill));
+    let found = world.found();
+    assert!(has(&found, FindingId::RepeatedByte));
+    assert!(!has(&found, FindingId::HandleImplausible), "one fact, not one for each field");
+    world.section(SECTION, (fill, 0x7F7F_7F81, 0, 0, 0x1F0, 0));
+    assert!(!world.has(FindingId::RepeatedByte), "one field is not enough");
+}
+
+#[test]
+fn a_thread_inside_is_seen() {
+    let mut world = World::new();
+    world.failure = Failure::DebugInfoAccess;
+    world.section(SECTION, (0x5000, -6, 1, 8, 0x1F0, 0));
+    assert!(world.has(FindingId::OwnerInside));
+    world.section(SECTION, (0x5000, -1, 1, 8, 0x1F0, 0));
+    assert!(!world.has(FindingId::OwnerInside), "LockCount says that it is free");
+}
+
+#[test]
+fn a_huge_recursion_count_is_damage() {
+    let mut world = World::new();
+    world.failure = Failure::DebugInfoAccess;
+    let of = |recursion| (0x50_0000, -2, recursion, 8, 0x6F63_203A, 0x736F_746E_6F63);
+    world.section(SECTION, of(807_416_113));
+    assert!(world.has(FindingId::EveryFieldForeign));
+    world.section(SECTION, of(1));
+    assert!(!world.has(FindingId::EveryFieldForeign));
+}
+
+#[test]
+fn only_the_record_is_damaged() {
+    let shape = |debug_info: u64, recursion: i32| {
+        let mut world = World::new();
+        world.failure = Failure::DebugInfoAccess;
+        world.section(SECTION, (debug_info, -6, recursion, 8, 0x1F0, 0));
+        let ids = [
+            FindingId::OnlyRecordDamaged,
+            FindingId::OnlyRecordRedirected,
+            FindingId::OnlyRecordNull,
+            FindingId::HeadForeign,
+        ];
+        let found = world.found();
+        ids.into_iter().find(|id| has(&found, *id))
+    };
+    assert_eq!(shape(0x401, 1), Some(FindingId::OnlyRecordDamaged));
+    assert_eq!(shape(PAGE + 0x600, 1), None, "zeros: a record that was wiped");
+    assert_eq!(shape(PAGE + 0x3F8, 1), Some(FindingId::OnlyRecordRedirected));
+    assert_eq!(shape(NULL_RECORD, 1), Some(FindingId::OnlyRecordNull));
+    assert_eq!(shape(NULL_RECORD, 90_000), Some(FindingId::HeadForeign));
+}
+
+#[test]
+fn a_few_waiters_more_can_be_another_processs() {
+    let mut world = World::new();
+    world.section(SECTION, (u64::MAX, -3 - 4 * 5, 0, 0, 0x1F0, 0));
+    let found = world.found();
+    assert!(has(&found, FindingId::WaitersBeyondThreads));
+    assert!(!has(&found, FindingId::MoreWaitersThanThreads));
+    world.section(SECTION, (u64::MAX, -3 - 4 * 5000, 0, 0, 0x1F0, 0));
+    assert!(world.has(FindingId::MoreWaitersThanThreads));
+}
+
+#[test]
+fn a_first_wait_has_no_earlier_event() {
+    let record = PAGE + 0x800;
+    let waits = |count: u32, lock_count: i32| {
+        let mut world = World::new();
+        world.failure = Failure::Wait(crate::crash::exception::INVALID_HANDLE);
+        world.section(SECTION, (record, lock_count, 1, 8, 0x1F0, 0));
+        put(&mut world.page, 0x808, SECTION);
+        world.page[0x824..0x828].copy_from_slice(&count.to_le_bytes());
+        world
+    };
+    assert!(waits(1, -6).has(FindingId::NeverContendedBefore));
+    assert!(!waits(2, -6).has(FindingId::NeverContendedBefore), "somebody had waited");
+    assert!(!waits(1, -10).has(FindingId::NeverContendedBefore), "another one waits");
+    let mut early = waits(1, -6);
+    early.peb[0xBC..0xC0].copy_from_slice(&0x1000_0000_u32.to_le_bytes());
+    assert!(!early.has(FindingId::NeverContendedBefore), "events are made at initialisation");
+}
+
+#[test]
+fn a_section_near_by_is_told_from_an_array() {
+    let near = |distance: u64| {
+        let mut world = of_text(b"what somebody else has written here, to the end.", 0x3F8);
+        let record = PAGE + 0x800;
+        world.section(SECTION + distance, (record, -1, 0, 0, 0, 0));
+        put(&mut world.page, 0x808, SECTION + distance);
+        world.has(FindingId::SectionNearBy)
+    };
+    assert!(near(0x38));
+    assert!(!near(0x50), "the next but one of an array of sections");
+    assert!(!near(0x100), "too far");
+}

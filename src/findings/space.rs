@@ -1,0 +1,108 @@
+//! Where the address space of the process ends.
+
+use crate::crash::stack::Scene;
+use crate::dump::{Cpu, Dump};
+
+/// Where user space ends for a 32-bit process that is not large-address aware, and on a 32-bit Windows without /3GB
+/// ("Memory Limits for Windows and Windows Server Releases", learn.microsoft.com).
+const TWO_GIB: u64 = 0x8000_0000;
+
+/// Whether an address lies above all that a 32-bit process can have had.
+///
+/// - situation: a 32-bit address from 0x80000000 on belongs to user space only in a process with more than 2 GiB of it.
+/// - example: 0xF2A4C3F0, half of a time, in a process whose memory ends at 0x7FFE1000.
+/// - handling: above 2 GiB, when nothing of the process lies there, and the map of the address space, or the program's own
+///   header (IMAGE_FILE_LARGE_ADDRESS_AWARE), says that nothing can.
+/// - test: `what_lies_above_user_space`.
+#[must_use]
+pub fn is_above_user_space(scene: Scene<'_, '_>, address: u64) -> bool {
+    let dump = scene.dump;
+    if dump.system.cpu != Cpu::X86 || address < TWO_GIB {
+        return false;
+    }
+    let is_used = dump.memory.regions().iter().any(|region| region.base >= TWO_GIB)
+        || dump.modules.iter().any(|module| module.base >= TWO_GIB);
+    let by_map = dump
+        .memory_info
+        .as_ref()
+        .map(|regions| !regions.iter().any(|region| region.base >= TWO_GIB && !region.is_free()));
+    let program = dump.modules.first().and_then(|module| scene.images.image_at(module.base));
+    let by_header = program.map(|image| !image.is_large_address_aware);
+    !is_used && by_map.or(by_header).unwrap_or(false)
+}
+
+/// Distance in bytes beyond which nothing of a process's memory counts as near: a cluster of heaps, stacks or modules is
+/// smaller.
+fn reach(dump: &Dump<'_>) -> u64 {
+    if dump.system.cpu == Cpu::X86 { 64 << 20 } else { 1 << 30 }
+}
+
+/// Whether an address lies far from everything that the process has, by the map of its address space.
+///
+/// - situation: memory that was given back lay among other memory; a wild address can lie anywhere.
+/// - example: 0x3940008010, an array's address plus 0xFFFFFFFF elements, 200 GiB from the nearest region.
+/// - handling: only with MemoryInfoList; farther than 1 GiB (64 MiB on x86) from each region that is not free.
+/// - test: `what_is_far_from_all_memory`.
+#[must_use]
+pub fn is_far_from_memory(dump: &Dump<'_>, address: u64) -> bool {
+    let reach = reach(dump);
+    let Some(regions) = &dump.memory_info else { return false };
+    let mut used = regions.iter().filter(|region| !region.is_free()).peekable();
+    used.peek().is_some()
+        && used.all(|region| {
+            let end = region.base.saturating_add(region.size);
+            region.base.saturating_sub(address) > reach || address.saturating_sub(end) > reach
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::synth::Synth;
+    use crate::image::fixtures::PeBuilder;
+    use crate::image::flow::FlowCache;
+    use crate::image::images::Images;
+
+    #[test]
+    fn what_lies_above_user_space() {
+        let above = |file: Synth, address| {
+            let file = file.build();
+            let dump = Dump::parse(&file).unwrap();
+            let modules = dump.modules.iter().map(|module| (module.base, module.size));
+            let images = Images::new(&dump.memory, modules);
+            let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+            is_above_user_space(scene, address)
+        };
+        let small = || Synth::new(Cpu::X86).memory(0x1_0000, vec![0; 0x1000]);
+        let mapped = || small().memory_info(0x1_0000, 0x1000, 0x1000, 4, 0x2_0000);
+        assert!(above(mapped(), 0xF2A4_C3F0));
+        assert!(!above(mapped(), 0x7F00_0000));
+        assert!(!above(small(), 0xF2A4_C3F0), "nothing says where user space ends");
+        let large = mapped().memory(0x9000_0000, vec![0; 0x1000]);
+        assert!(!above(large, 0xF2A4_C3F0), "a large-address aware process");
+        let program = |characteristics: u16| {
+            let mut pe = PeBuilder::x86();
+            let header = u32::from_le_bytes(pe.bytes()[0x3C..0x40].try_into().unwrap());
+            pe.put(header as usize + 22, &characteristics.to_le_bytes());
+            small()
+                .module(0x40_0000, 0x10000, "app.exe", [1, 0, 0, 0])
+                .memory(0x40_0000, pe.bytes())
+        };
+        assert!(above(program(0x102), 0xF2A4_C3F0));
+        assert!(!above(program(0x122), 0xF2A4_C3F0), "the program says that it can use more");
+        assert!(!above(Synth::new(Cpu::Amd64), 0xF2A4_C3F0));
+    }
+
+    #[test]
+    fn what_is_far_from_all_memory() {
+        let used = |synth: Synth| synth.memory_info(0x10_0000, 0x1000, 0x1000, 4, 0x2_0000);
+        let far = |synth: Synth, address| {
+            let file = synth.build();
+            is_far_from_memory(&Dump::parse(&file).unwrap(), address)
+        };
+        assert!(far(used(Synth::new(Cpu::Amd64)), 0x39_4000_8010));
+        assert!(!far(used(Synth::new(Cpu::Amd64)), 0x1800_0000));
+        assert!(far(used(Synth::new(Cpu::X86)), 0x1800_0000), "32-bit clusters are smaller");
+        assert!(!far(Synth::new(Cpu::Amd64), 0x39_4000_8010), "no map");
+    }
+}

@@ -1,0 +1,105 @@
+//! What csdump reads off code, lists and places, on crashes that show it.
+
+use super::has;
+use super::support::{Label, labels};
+use csdump::report::model::Report;
+
+/// The dump of that name, with its report.
+fn report(name: &str) -> (Label, Report) {
+    let label = labels().into_iter().find(|label| label.name() == format!("{name}.dmp.zst"));
+    let label = label.unwrap_or_else(|| panic!("no dump {name}"));
+    let report = label.report();
+    (label, report)
+}
+
+fn section(report: &Report) -> &str {
+    report.critical_section.as_ref().map_or("", |section| section.address.as_str())
+}
+
+fn assert_section(name: &str) {
+    let (label, report) = report(name);
+    assert_eq!(section(&report), label.text("section"), "{name}");
+}
+
+fn assert_finding(name: &str, finding: &str, expected: bool) {
+    assert_eq!(has(&report(name).1, finding), expected, "{finding} in {name}");
+}
+
+#[test]
+fn a_saved_register_leads_to_the_section() {
+    // In a register that ntdll saved; handed on by a function of the program; kept by ntdll itself.
+    for name in ["v-ptr-string-x64-new-wer", "n-quiet-stray-x64-new-wer"] {
+        assert_section(name);
+    }
+}
+
+#[test]
+fn the_faulting_instruction_names_a_wild_section() {
+    assert_section("n-f-ptr-residue-x64-new-full");
+    // The same displacement leads through the record of a section that is there.
+    assert_section("n-f-raw-goto-cleanup-x64-new-full");
+}
+
+#[test]
+fn a_tail_call_moves_its_argument() {
+    assert_section("n-f-gone-trimmed-x64-new-full");
+}
+
+#[test]
+fn a_delete_does_not_raise_by_itself() {
+    for name in ["n-rehash-x64-new-wer", "n-spliced-x64-new-wer"] {
+        let (_, report) = report(name);
+        let operation = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
+        assert_eq!(operation, Some("leave"), "{name}");
+    }
+}
+
+#[test]
+fn a_call_that_left_no_frame_has_returned() {
+    // A call into another DLL lies nearer than the Enter that failed, and has returned.
+    let (_, report) = report("v-ptr-to-pointer-x64-new-wer");
+    let crash = report.crash.as_ref().unwrap();
+    assert_eq!(crash.operation.as_deref(), Some("enter"));
+    assert_eq!(crash.operation_source.as_deref(), Some("caller-imports"));
+}
+
+#[test]
+fn the_list_remembers_a_section_whose_memory_is_gone() {
+    let name = "h-gone-bigheap-try-x64-new-full";
+    let (_, report) = report(name);
+    assert!(has(&report, "list-knows-section"), "{name}");
+    let section = report.critical_section.as_ref().unwrap();
+    assert!(section.decoded.is_none(), "its memory cannot be read");
+}
+
+#[test]
+fn the_list_knows_every_section_of_windows_7() {
+    assert_finding("n-f-raw-old-text-x64-new-procdump-ma", "list-lacks-section", true);
+    // Windows 10 lists a section when it is first waited for.
+    assert_finding("n-f-raw-old-text-x64-woa-procdump-ma", "list-lacks-section", false);
+    assert_finding("closed-x64-new-full", "list-lacks-section", false);
+    for name in ["n-f-over-writer-x64-new-full", "n-f-over-writer-x86-old-wer"] {
+        assert_finding(name, "list-leads-to-record", true);
+        assert_finding(name, "list-lacks-section", false);
+    }
+}
+
+#[test]
+fn the_order_of_steps_tells_zeros_apart() {
+    for name in ["enter-deleted-x64-new-full", "enter-deleted-x86-old-full"] {
+        assert_finding(name, "deletion-behind", true);
+    }
+    assert_finding("n-f-raw-double-checked-x86-new-full", "initialization-ahead", true);
+    for name in ["enter-zeroed-x64-new-full", "enter-zeroed-x86-new-full"] {
+        assert_finding(name, "deletion-behind", false);
+        assert_finding(name, "initialization-ahead", false);
+    }
+}
+
+#[test]
+fn the_owner_does_not_wait() {
+    // The owner wrote the number that the section holds, and has it in a register.
+    assert_finding("n-quiet-stray-x86-old-procdump-ma", "waiters-use-this-handle", false);
+    assert_finding("n-quiet-stray-x86-old-procdump-ma", "never-contended-before", true);
+    assert_finding("enter-closed-x86-new-full", "never-contended-before", false);
+}
