@@ -6,10 +6,12 @@
 
 use super::backwards::{Place, Walk, grows, memory_operand, ours, written};
 use super::call_site_arm64;
+use super::ran_before::ran_before;
 use super::stack::Scene;
 use crate::dump::memory::{AddressSpace, PointerWidth};
 use crate::image::registers::{Provenance, Register, RegisterFile};
 use crate::image::runtime_functions;
+use crate::image::unwind_info::UnwindInfo;
 use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind,
     Register as Iced,
@@ -18,6 +20,8 @@ use std::collections::HashSet;
 
 /// Most bytes of code looked at before a call.
 const WINDOW: u64 = 256;
+/// Most bytes of a function that is looked at whole.
+const MAX_FUNCTION: u64 = 0x4000;
 /// Most instructions followed backwards.
 const MAX_STEPS: usize = 96;
 
@@ -246,16 +250,16 @@ pub fn called_slot(
 /// The ends of the calls that surely ran in the same function before the one at `call_address`, nearest first. None on ARM64.
 #[must_use]
 pub fn calls_before(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Vec<u64> {
-    let instructions = match scene.is_arm64() {
-        true => None,
-        false => before(scene, call_address, return_address),
+    if scene.is_arm64() {
+        return Vec::new();
+    }
+    let function = whole_function(scene, return_address).unwrap_or_default();
+    let instructions = before(scene, call_address, return_address).unwrap_or_default();
+    let ran = match function.as_slice() {
+        [] => straight(&instructions, call_address).iter().collect(),
+        function => ran_before(function, call_address),
     };
-    let instructions = instructions.unwrap_or_default();
-    straight(&instructions, call_address)
-        .iter()
-        .filter(|one| is_call(one))
-        .map(Instruction::next_ip)
-        .collect()
+    ran.into_iter().filter(|one| is_call(one)).map(Instruction::next_ip).collect()
 }
 
 /// The ends of the calls that follow in the same function up to its end, or up to its first branch, `window` bytes on at
@@ -312,8 +316,29 @@ fn function_start(scene: Scene<'_, '_>, return_address: u64) -> Option<u64> {
     image.address(entry.begin_address)
 }
 
+/// The function around a return address, where unwind data says that it lies in one part.
+fn whole_function(scene: Scene<'_, '_>, return_address: u64) -> Option<Vec<Instruction>> {
+    let memory = &scene.dump.memory;
+    let image = scene.images.image_at(return_address.checked_sub(1)?)?;
+    let rva = image.rva(return_address.checked_sub(1)?)?;
+    let entry = runtime_functions::lookup(memory, image, rva).ok()??;
+    let is_part = UnwindInfo::read(memory, image, entry.unwind_data).ok()?.chained.is_some();
+    let start = image.address(entry.begin_address)?;
+    let end = image.address(entry.end_address)?;
+    (!is_part && end.checked_sub(start)? <= MAX_FUNCTION).then_some(())?;
+    decode(scene, start, end)
+}
+
+/// The last instructions from `start` up to a call, last first.
 fn decode_run(scene: Scene<'_, '_>, start: u64, call: u64) -> Option<Vec<Instruction>> {
-    let len = usize::try_from(call.checked_sub(start)?).ok()?;
+    let mut run = decode(scene, start, call)?;
+    run.reverse();
+    run.truncate(MAX_STEPS);
+    Some(run)
+}
+
+fn decode(scene: Scene<'_, '_>, start: u64, end: u64) -> Option<Vec<Instruction>> {
+    let len = usize::try_from(end.checked_sub(start)?).ok()?;
     let bytes = scene.dump.memory.read_up_to(start, len);
     (bytes.len() == len).then_some(())?;
     let bits = match scene.dump.system.pointer_width {
@@ -322,15 +347,13 @@ fn decode_run(scene: Scene<'_, '_>, start: u64, call: u64) -> Option<Vec<Instruc
     };
     let mut decoder = Decoder::with_ip(bits, &bytes, start, DecoderOptions::NONE);
     let mut run = Vec::new();
-    while decoder.ip() < call {
+    while decoder.ip() < end {
         let instruction = decoder.decode();
         if instruction.is_invalid() || !scene.flows.spend(1) {
             return None;
         }
         run.push(instruction);
     }
-    run.reverse();
-    run.truncate(MAX_STEPS);
     Some(run)
 }
 

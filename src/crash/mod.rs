@@ -15,6 +15,7 @@ pub mod locate;
 pub mod names;
 pub mod operation;
 pub mod provider;
+mod ran_before;
 mod saved;
 pub mod screen;
 pub mod stack;

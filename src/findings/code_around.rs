@@ -35,7 +35,7 @@ enum Direction {
 /// - situation: a zeroed section, and another thread that waits just behind DeleteCriticalSection, or has not come to
 ///   InitializeCriticalSection yet.
 /// - example: `DeleteCriticalSection(&lock); WaitForSingleObject(worker, INFINITE);` in main, while the worker enters.
-/// - handling: for the frames of the program's own functions that are certain: what surely ran before in straight code, and
+/// - handling: for the frames of the program's own functions that are certain: what surely ran before, and
 ///   what follows up to the function's end. Only a call whose argument is this section counts, or one of a function that
 ///   hands its argument on to it.
 /// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
