@@ -111,6 +111,23 @@ fn small_dumps_are_never_not_applicable() {
     }
 }
 
+/// Where nothing but the status speaks of a lock, the text does not say that one failed.
+#[test]
+fn what_nothing_names_is_only_said_to_be_possible() {
+    let mut unnamed = 0;
+    for (label, report) in
+        reports("close-strict", "normal").into_iter().chain(reports("closed", "normal"))
+    {
+        let crash = report.crash.as_ref().unwrap();
+        let is_unnamed = crash.operation.is_none() && source(&report) == "inferred";
+        unnamed += u32::from(is_unnamed);
+        // What is known to be no lock failure has no verdict.
+        let Some(verdict) = &report.verdict else { continue };
+        assert_eq!(verdict.statement.contains("may have failed"), is_unnamed, "{}", label.name());
+    }
+    assert!(unnamed > 2, "{unnamed}");
+}
+
 #[test]
 fn an_access_violation_without_names_stays_inconclusive() {
     for program in

@@ -217,7 +217,7 @@ fn is_decided(
 }
 
 fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decided: bool) -> String {
-    let what = verifier::happened(case.lock.failure, case.lock.operation);
+    let what = verifier::happened(case.lock.failure, case.lock.operation, case.lock.source);
     if let Some(reason) = verifier::other_reason(case.lock.failure) {
         return format!("{what} because {reason}, which is none of the causes that csdump ranks.");
     }

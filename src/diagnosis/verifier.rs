@@ -1,7 +1,7 @@
 //! What a stop of Application Verifier excludes, and how a verdict about one begins.
 
 use super::cause::Cause;
-use crate::crash::operation::{Failure, Operation};
+use crate::crash::operation::{Failure, Operation, OperationSource};
 use crate::crash::verifier::StopSource;
 use crate::crash::verifier::codes::{self, Family};
 use crate::findings::Case;
@@ -79,7 +79,11 @@ pub(super) fn is_guessed(case: Case<'_, '_>) -> bool {
 }
 
 /// The main clause of the verdict.
-pub(super) fn happened(failure: Failure, operation: Option<Operation>) -> String {
+pub(super) fn happened(
+    failure: Failure,
+    operation: Option<Operation>,
+    source: OperationSource,
+) -> String {
     match (failure, operation) {
         (Failure::VerifierStop(_), Some(operation)) => {
             format!("Application Verifier stopped {}", operation.function())
@@ -87,6 +91,10 @@ pub(super) fn happened(failure: Failure, operation: Option<Operation>) -> String
         (Failure::VerifierStop(_), None) => "Application Verifier stopped the process".into(),
         (_, Some(operation)) => format!("{} failed", operation.function()),
         (Failure::ListCorrupted, None) => "A list of critical sections could not be changed".into(),
+        // Only the status, or the access, speaks of a lock.
+        (_, None) if source == OperationSource::Inferred => {
+            "A critical-section call may have failed (nothing names the function)".into()
+        }
         (_, None) => "A critical-section call failed".into(),
     }
 }

@@ -38,20 +38,25 @@ pub(super) fn not_applicable(page: &mut Page, report: &Report) {
 
 /// What failed and the cause in a word.
 pub(in crate::report) fn headline(report: &Report) -> String {
-    let failed = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
-    let failed = failed.map_or("CRITICAL SECTION", wording::operation);
-    let failed = escape::name(failed);
-    let Some(verdict) = &report.verdict else { return format!("{failed} FAILED: cause open") };
+    let crash = report.crash.as_ref();
+    let operation = crash.and_then(|crash| crash.operation.as_deref());
+    let is_inferred = crash.and_then(|crash| crash.operation_source.as_deref()) == Some("inferred");
+    let failed = match operation {
+        Some(operation) => format!("{} FAILED", escape::name(wording::operation(operation))),
+        None if is_inferred => "CRITICAL SECTION MAY HAVE FAILED".to_owned(),
+        None => "CRITICAL SECTION FAILED".to_owned(),
+    };
+    let Some(verdict) = &report.verdict else { return format!("{failed}: cause open") };
     let share =
         verdict.causes.iter().take(verdict.named.len()).map(|cause| cause.probability).sum();
     let share = wording::percent(share);
     let named = verdict.named.join(" or ");
     match (verdict.named.is_empty(), report.outcome) {
-        (true, _) => format!("{failed} FAILED: cause open"),
+        (true, _) => format!("{failed}: cause open"),
         (false, Outcome::Inconclusive) => {
-            format!("{failed} FAILED: cause open, likeliest {named} ({share})")
+            format!("{failed}: cause open, likeliest {named} ({share})")
         }
-        (false, _) => format!("{failed} FAILED: {named} ({share})"),
+        (false, _) => format!("{failed}: {named} ({share})"),
     }
 }
 
@@ -103,7 +108,11 @@ pub(in crate::report) fn failure(report: &Report) -> Vec<(&'static str, String)>
 }
 
 fn call(crash: &CrashInfo) -> String {
-    let operation = crash.operation.as_deref().map_or("a lock function", wording::operation);
+    let unnamed = match crash.operation_source.as_deref() {
+        Some("inferred") => "perhaps a lock function",
+        _ => "a lock function",
+    };
+    let operation = crash.operation.as_deref().map_or(unnamed, wording::operation);
     let mut text = escape::name(operation);
     if let Some(caller) = &crash.caller {
         text = format!("{text}, called by {}", escape::name(caller));
