@@ -8,6 +8,7 @@ use iced_x86::{
     OpKind, Register as Iced,
 };
 use std::collections::HashSet;
+use std::iter;
 
 /// Where a value is.
 #[derive(Clone, Copy)]
@@ -52,18 +53,13 @@ impl Walk {
             let writes = written(&mut factory, instruction);
             if writes.contains(&full(wanted)) {
                 let (source, displacement, is_read) = source_of(instruction, wanted, self.width)?;
-                if let Some((stored, skipped)) =
-                    self.stored(source, displacement, is_read, rest.as_slice())
-                {
-                    place = Place::Register(stored);
-                    grown = skipped.and_then(|skipped| grown?.checked_add(skipped));
-                    grown =
-                        grown.zip(grows(instruction)).and_then(|(sum, more)| sum.checked_add(more));
-                    let store = rest
-                        .as_slice()
-                        .iter()
-                        .position(|one| is_store(one, source, displacement))?;
+                let stored =
+                    is_read.then(|| self.stored(source, displacement, rest.as_slice())).flatten();
+                if let Some((store, register)) = stored {
+                    let passed = iter::once(instruction).chain(rest.as_slice().get(..=store)?);
+                    grown = passed.fold(grown, |sum, one| sum?.checked_add(grows(one)?));
                     rest.nth(store);
+                    place = Place::Register(register);
                     continue;
                 }
                 merge(&mut displacements, displacement, is_read)?;
@@ -88,27 +84,30 @@ impl Walk {
         Some(Argument { base, displacements })
     }
 
-    /// The register whose value was stored where a value was read from, and by how much the stack grew in between.
+    /// The store of a register where a value was read from: which of the instructions before, and the register.
     ///
     /// - situation: unoptimised code keeps every value in its frame, its own arguments too.
     /// - example: `mov [rbp+10h], rcx`, and later `mov rax, [rbp+10h]`.
-    /// - handling: the nearest store to the same place, when nothing in between changes the register that leads there.
-    /// - test: `an_argument_is_followed_to_the_functions_own`.
+    /// - handling: the nearest write to the same place, when it is a whole register's and nothing in between changes the
+    ///   register that leads there.
+    /// - test: `an_argument_is_followed_to_the_functions_own`, `half_a_register_is_not_what_was_stored`.
     fn stored(
         self,
         source: Place,
         displacement: i64,
-        is_read: bool,
         before: &[Instruction],
-    ) -> Option<(Iced, Option<u64>)> {
+    ) -> Option<(usize, Iced)> {
         let Place::Register(base) = source else { return None };
-        (self.deep && is_read && full(base) != Iced::RSP).then_some(())?;
-        let store = before.iter().position(|one| is_store(one, source, displacement))?;
-        let between = before.get(..store)?;
+        (self.deep && full(base) != Iced::RSP).then_some(())?;
+        let store = before.iter().position(|one| is_at(one, base, displacement))?;
         let mut factory = InstructionInfoFactory::new();
-        let is_kept = between.iter().all(|one| !written(&mut factory, one).contains(&full(base)));
-        let grown = between.iter().try_fold(0u64, |sum, one| sum.checked_add(grows(one)?));
-        is_kept.then(|| before.get(store).map(|one| (one.op1_register(), grown)))?
+        let mut between = before.get(..store)?.iter();
+        let is_kept = between.all(|one| !written(&mut factory, one).contains(&full(base)));
+        let store_of = before.get(store).filter(|one| {
+            one.mnemonic() == Mnemonic::Mov && one.op1_kind() == OpKind::Register && is_kept
+        })?;
+        let register = store_of.op1_register();
+        (register == full(register)).then_some((store, register))
     }
 
     /// Whether a register keeps its value over the call, so that the frame's own value can be used. Not esp:
@@ -121,12 +120,9 @@ impl Walk {
     }
 }
 
-/// Whether an instruction stores a register at a place.
-fn is_store(instruction: &Instruction, place: Place, displacement: i64) -> bool {
-    let Place::Register(base) = place else { return false };
-    instruction.mnemonic() == Mnemonic::Mov
-        && instruction.op0_kind() == OpKind::Memory
-        && instruction.op1_kind() == OpKind::Register
+/// Whether an instruction's first operand, which it may write, is the memory at a place.
+fn is_at(instruction: &Instruction, base: Iced, displacement: i64) -> bool {
+    instruction.op0_kind() == OpKind::Memory
         && full(instruction.memory_base()) == full(base)
         && instruction.memory_index() == Iced::None
         && instruction.memory_displacement64().cast_signed() == displacement

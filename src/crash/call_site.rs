@@ -437,6 +437,24 @@ mod tests {
     }
 
     #[test]
+    fn half_a_register_is_not_what_was_stored() {
+        // ret; push rbp; mov rbp, rsp; sub rsp, 20h; mov [rbp+10h], rcx; ...; mov rcx, [rbp+10h]
+        let head = [0xC3, 0x55, 0x48, 0x89, 0xE5, 0x48, 0x83, 0xEC, 0x20, 0x48, 0x89, 0x4D, 0x10];
+        let argument_behind = |between: &[u8]| {
+            let code = [&head[..], between, &[0x48, 0x8B, 0x4D, 0x10]].concat();
+            deep_argument_of(&code, None).map(|argument| argument.base)
+        };
+        let own = Base::Own(Entry { start: 0x1001, frame: 0x28 });
+        assert_eq!(argument_behind(&[]), Some(own));
+        // mov [rbp+10h], edx; inc qword ptr [rbp+10h]: read from memory, for no register has it.
+        for between in [&[0x89, 0x55, 0x10][..], &[0x48, 0xFF, 0x45, 0x10]] {
+            assert_ne!(argument_behind(between), Some(own), "{between:x?}");
+        }
+        // mov [rbp+18h], edx
+        assert_eq!(argument_behind(&[0x89, 0x55, 0x18]), Some(own));
+    }
+
+    #[test]
     fn an_argument_is_followed_to_the_functions_own() {
         let argument = |base, displacements: &[i64]| {
             Some(Argument { base, displacements: displacements.to_vec() })

@@ -11,6 +11,7 @@ use super::tail_call::{Between, LockFunction, between};
 use crate::critsec::debug_info::is_user_address;
 use crate::critsec::gate::Gate;
 use crate::critsec::handle::{self, HandleState};
+use crate::critsec::has_live_owner;
 use crate::critsec::layout::{Layout, RawCriticalSection};
 use crate::critsec::lock_count::{self, LockCountEncoding};
 use crate::dump::memory::PointerWidth;
@@ -113,11 +114,7 @@ fn kept_by_callee(scene: Scene<'_, '_>, search: Search<'_>) -> Vec<(u64, Way)> {
     }
     let has_owner = |address: u64| {
         let raw = RawCriticalSection::read(&scene.dump.memory, address, PointerWidth::Eight);
-        raw.is_some_and(|raw| {
-            let threads = &scene.dump.threads;
-            raw.recursion_count > 0
-                && threads.iter().any(|thread| u64::from(thread.id) == raw.owning_thread)
-        })
+        raw.is_some_and(|raw| has_live_owner(scene.dump, &raw, search.encoding))
     };
     let twice = all.into_iter().filter(|(value, _)| {
         count.get(value).is_some_and(|count| *count > 1) && (!is_wait || has_owner(*value))

@@ -126,6 +126,24 @@ fn table() {
     assert!(share(right, sure) >= 98.0, "{right} of {sure} sure verdicts are right");
     assert_no_new_miss(&answers);
     tables::check_page("table", &page);
+    assert_readme(answers.len(), right, sure, &halves);
+}
+
+/// The README says what the tables say.
+fn assert_readme(dumps: usize, right: usize, sure: usize, [seen, unseen]: &[Half<'_>; 2]) {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let words = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let thousands = format!("{},{:03}", dumps / 1000, dumps % 1000);
+    for claim in [
+        format!(
+            "On the {thousands} labelled dumps of this repository {right} of the {sure} verdicts"
+        ),
+        format!("right in {:.0} % of the crashes that csdump was made with", seen.right_causes()),
+        format!("in {:.0} % of those that nobody had looked at", unseen.right_causes()),
+    ] {
+        assert!(words.contains(&claim), "not in README.md: {claim}");
+    }
 }
 
 /// The corpus is as large and as mixed as docs/accuracy.md says.
