@@ -16,6 +16,7 @@ use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind,
     Register as Iced,
 };
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Most bytes of code looked at before a call.
@@ -271,8 +272,14 @@ pub fn calls_behind(
     window: u64,
     is_straight: bool,
 ) -> Vec<u64> {
-    let len = if scene.is_arm64() { 0 } else { usize::try_from(window).unwrap_or(0) };
-    let bytes = scene.dump.memory.read_up_to(return_address, len);
+    let bytes = if scene.is_arm64() {
+        Cow::default()
+    } else {
+        scene
+            .dump
+            .memory
+            .read_up_to(return_address, rest_of_function(scene, return_address, window))
+    };
     let bits = match scene.dump.system.pointer_width {
         PointerWidth::Four => 32,
         PointerWidth::Eight => 64,
@@ -290,6 +297,23 @@ pub fn calls_behind(
         }
     }
     found
+}
+
+/// Bytes from a return address to the end of its function, where unwind data gives it, `window` at most.
+///
+/// - situation: a call that does not return is a function's last instruction; the next function follows.
+/// - example: main ends in `call exit`; what the next function initialises is not ahead of it.
+/// - handling: the end of the entry in .pdata; without one (x86), all of the window.
+/// - test: `what_follows_a_call_that_does_not_return_is_not_ahead` (tests/accuracy).
+pub(super) fn rest_of_function(scene: Scene<'_, '_>, return_address: u64, window: u64) -> usize {
+    let end = || {
+        let inside = return_address.checked_sub(1)?;
+        let image = scene.images.image_at(inside)?;
+        let entry =
+            runtime_functions::lookup(&scene.dump.memory, image, image.rva(inside)?).ok()??;
+        image.address(entry.end_address)?.checked_sub(return_address)
+    };
+    usize::try_from(end().map_or(window, |rest| rest.min(window))).unwrap_or(0)
 }
 
 fn is_call(instruction: &Instruction) -> bool {

@@ -8,7 +8,9 @@ use super::operation::Operation;
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::{CallKind, CallSite};
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register as Iced};
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register as Iced,
+};
 
 /// Most bytes of a function looked at for its jump.
 const WINDOW: usize = 0x200;
@@ -104,6 +106,63 @@ fn composed(outer: Argument, inner: &Argument) -> Argument {
     Argument { base: outer.base, displacements }
 }
 
+/// A jump that is a function's last call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LastCall {
+    /// The jump as a call.
+    pub(crate) site: CallSite,
+    /// Where the function begins to give back its registers; its arguments are in place there.
+    pub(crate) epilogue: u64,
+}
+
+/// The jump that the code at a place ends in, as a call of what it jumps to (x64).
+///
+/// - situation: the last call of a function is made by a jump.
+/// - example: a constructor that has started its thread, and has `lea rcx, [rdi+18h]`, `pop rdi`, `jmp
+///   [__imp_InitializeCriticalSection]` before it.
+/// - handling: the first instruction behind the place that ends the code, at most `window` bytes on, when it is a jump to a fixed
+///   target.
+/// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
+pub(crate) fn ahead(scene: Scene<'_, '_>, place: u64, window: u64) -> Option<LastCall> {
+    let is_x64 = scene.dump.system.pointer_width == PointerWidth::Eight && !scene.is_arm64();
+    let window = call_site::rest_of_function(scene, place, window);
+    let bytes = scene.dump.memory.read_up_to(place, if is_x64 { window } else { 0 });
+    let mut decoder = Decoder::with_ip(64, &bytes, place, DecoderOptions::NONE);
+    let mut epilogue = None;
+    while decoder.can_decode() && scene.flows.spend(1) {
+        let instruction = decoder.decode();
+        if instruction.is_invalid() || call_site::ends(&instruction) {
+            let site = jump_of(scene, &instruction)?;
+            return Some(LastCall { site, epilogue: epilogue.unwrap_or(site.call_address) });
+        }
+        epilogue = gives_back(&instruction).then(|| epilogue.unwrap_or(instruction.ip()));
+    }
+    None
+}
+
+/// Whether an instruction may belong to an epilogue: it pops a register, or moves the stack pointer.
+fn gives_back(instruction: &Instruction) -> bool {
+    let moves_stack = matches!(instruction.mnemonic(), Mnemonic::Add | Mnemonic::Lea)
+        && instruction.op0_kind() == OpKind::Register
+        && instruction.op0_register() == Iced::RSP;
+    moves_stack || instruction.mnemonic() == Mnemonic::Pop
+}
+
+/// An unconditional jump to a fixed target, or through a fixed slot, as a call.
+fn jump_of(scene: Scene<'_, '_>, instruction: &Instruction) -> Option<CallSite> {
+    let kind = match instruction.flow_control() {
+        FlowControl::IndirectBranch if instruction.op0_kind() == OpKind::Memory => {
+            instruction.is_ip_rel_memory_operand().then_some(())?;
+            let slot = instruction.memory_displacement64();
+            CallKind::Slot { slot, content: scene.dump.memory.u64(slot) }
+        }
+        FlowControl::UnconditionalBranch => CallKind::Direct(instruction.near_branch_target()),
+        _ => return None,
+    };
+    let length = u8::try_from(instruction.len()).unwrap_or(0);
+    Some(CallSite { call_address: instruction.ip(), length, kind })
+}
+
 /// The first argument of the jump to a lock function that a function ends in.
 fn jump(
     scene: Scene<'_, '_>,
@@ -116,27 +175,11 @@ fn jump(
     let mut before: Vec<Instruction> = Vec::new();
     while decoder.can_decode() && scene.flows.spend(1) {
         let instruction = decoder.decode();
-        let kind = match instruction.flow_control() {
-            FlowControl::IndirectBranch if instruction.op0_kind() == OpKind::Memory => {
-                let slot = instruction.memory_displacement64();
-                let is_fixed = instruction.is_ip_rel_memory_operand();
-                let content = scene.dump.memory.u64(slot);
-                is_fixed.then_some(CallKind::Slot { slot, content })
-            }
-            FlowControl::UnconditionalBranch => {
-                Some(CallKind::Direct(instruction.near_branch_target()))
-            }
-            _ => None,
-        };
         let leads_past = |one: &Instruction| {
             one.flow_control() == FlowControl::ConditionalBranch
                 && one.near_branch_target() > instruction.ip()
         };
-        let site = kind.map(|kind| CallSite {
-            call_address: instruction.ip(),
-            length: u8::try_from(instruction.len()).unwrap_or(0),
-            kind,
-        });
+        let site = jump_of(scene, &instruction);
         if site.is_some_and(|site| is_lock(&site)) {
             // More than one way out: this jump need not be the one that was taken.
             if before.iter().any(leads_past) {

@@ -10,7 +10,7 @@ use crate::image::registers::RegisterFile;
 /// Most threads read.
 pub const MAX_THREADS: usize = 512;
 /// Bytes at the top of a waiting thread's stack in which its wait keeps the section's address.
-const WAIT_DEPTH: u64 = 0x400;
+pub const WAIT_DEPTH: u64 = 0x400;
 
 /// What one thread holds.
 #[derive(Debug, Clone)]

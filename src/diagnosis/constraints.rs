@@ -33,8 +33,8 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .iter()
         .map(|(cause, reason)| Exclusion { cause: *cause, reason })
         .collect();
-    // A filled place is a pool's, wherever the pool lies.
-    let is_pool = has_any(findings, &FindingId::FILLS);
+    // A filled place is a pool's, wherever the pool lies; one where another object begins may be an arena's.
+    let is_pool = has_any(findings, &FindingId::FILLS) || has_any(findings, OTHER_OBJECT);
     // A stop can come while the module is on its way out.
     if known.in_module && !is_pool && !matches!(failure, Failure::VerifierStop(_)) {
         excluded.push(Exclusion { cause: Cause::MemoryReleased, reason: IN_MODULE });
@@ -99,6 +99,14 @@ const RELEASED: &[FindingId] = &[
     FindingId::ListLinksInside,
     FindingId::UnloadedModuleReused,
     FindingId::OnOwnStack,
+];
+
+/// Findings that say that another object may begin where the section was.
+const OTHER_OBJECT: &[FindingId] = &[
+    FindingId::EveryFieldForeign,
+    FindingId::HeadForeign,
+    FindingId::FunctionTableInside,
+    FindingId::DebugInfoInModule,
 ];
 
 fn has_any(findings: &[Finding], ids: &[FindingId]) -> bool {

@@ -123,13 +123,21 @@ fn of_status(status: u32) -> Mechanism {
     }
 }
 
+/// Findings that say that no section can be, or have been, at the address.
+const NO_ADDRESS: [FindingId; 4] = [
+    FindingId::AddressInCode,
+    FindingId::AddressImpossible,
+    FindingId::AddressIsHalf,
+    FindingId::BesideMemory,
+];
+
 fn of_address(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
     let Some(section) = case.section else { return Mechanism::SectionUnreadable };
     let above = section.raw.is_none() && is_above_user_space(case.scene, section.address);
     let possible = is_user_address(section.address, section.width)
         && !above
         && section.address.is_multiple_of(section.width.bytes())
-        && !has(findings, FindingId::AddressInCode);
+        && !NO_ADDRESS.iter().any(|id| has(findings, *id));
     if possible { Mechanism::SectionUnreadable } else { Mechanism::PointerInvalid }
 }
 

@@ -181,4 +181,34 @@ pub(super) const ALL: &[Explanation] = &[
             "The frame is live: its memory was not given back. Look at how the local was initialised.",
         ],
     },
+    Explanation {
+        subject: Finding(FindingId::AddressIsHalf),
+        title: "Half of a longer address",
+        means: "The address is below 4 GiB and cannot be read, and the process holds a longer one with the same lower 32 bits: in its list of sections, on the stack or in a register.",
+        arises: &[
+            "A pointer went through an int, a long or a DWORD: a message's parameter, a window's or a timer's number, a field of a file or protocol.",
+        ],
+        confirm: &[
+            run("!cs -o SECTION", "That there is none."),
+            run(
+                "ub CALLER",
+                "How the caller came by the address: mov of a 32-bit register cuts a pointer.",
+            ),
+        ],
+        fix: &["Carry pointers in LONG_PTR or DWORD_PTR. See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::BesideMemory),
+        title: "Just beside other memory",
+        means: "The address is free, and lies just before other memory, or behind memory that ends in the same 64 KiB. Windows begins allocations at multiples of 64 KiB, so that behind such memory nothing can have been by itself.",
+        arises: &[
+            "An index that is too large by a little, or -1; a table that is smaller than the code believes.",
+            "The memory beside was allocated anew, with other bounds than before.",
+        ],
+        confirm: &[
+            run("!address SECTION", "The free range, and what lies beside it."),
+            run("ub CALLER", "How the caller computed the address."),
+        ],
+        fix: &["Check the index against the size of the table. See bad-pointer."],
+    },
 ];

@@ -155,4 +155,18 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["First initialise, then publish. See never-initialized."],
     },
+    Explanation {
+        subject: Finding(FindingId::InitializationPerhapsAhead),
+        title: "The program may have yet to initialise it",
+        means: "A return address on the stack of the thread that failed leads into a function that initialises this section further on. Nothing proves that the function is still running: the address may be left over from an earlier call. It is looked for only when the section is zero.",
+        arises: &[
+            "A module, a plugin or a constructor uses the lock before the code that makes it has come to it.",
+            "The function ran long ago, and the section was deleted since.",
+        ],
+        confirm: &[
+            run("k", "With symbols: whether the function is on the stack."),
+            run("u CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["First initialise, then use. See never-initialized and deleted."],
+    },
 ];

@@ -1,7 +1,7 @@
 //! Findings about the other threads.
 
 use super::Subject::Finding;
-use super::{Explanation, run};
+use super::{Explanation, look, run};
 use crate::findings::FindingId;
 
 pub(super) const ALL: &[Explanation] = &[
@@ -51,5 +51,45 @@ pub(super) const ALL: &[Explanation] = &[
             run("!avrf -cs -a SECTION", "Under Application Verifier: the deletion with its stack."),
         ],
         fix: &["See deleted: the function around the return address is the one that must wait."],
+    },
+    Explanation {
+        subject: Finding(FindingId::FreeYetNobodyWoken),
+        title: "Free, with waiters, and nobody woken",
+        means: "LockCount says that nobody is inside and that threads wait, but not that one of them was woken. A thread that frees a section with waiters marks one as woken in its next step, so that this state does not last.",
+        arises: &[
+            "Something counted LockCount up, or set its lowest bit: a counter of users or a flag, through a stale pointer.",
+            "A thread was stopped between the two steps of its Leave; possible for an instant only.",
+        ],
+        confirm: &[
+            run("!cs -s -o SECTION", "LockCount, and who waits."),
+            run("~*k", "Whether a thread is inside RtlpUnWaitCriticalSection at this moment."),
+        ],
+        fix: &["See corrupted; do not look for a Leave too many first."],
+    },
+    Explanation {
+        subject: Finding(FindingId::LeftTooOften),
+        title: "Left more often than entered",
+        means: "RecursionCount is below zero. Each Leave counts it down, and where that does not give 0 nothing else happens: a Leave without an Enter leaves this trace and no error.",
+        arises: &[
+            "A path that leaves without having entered: an early exit, a failed TryEnter, a guard destroyed twice.",
+        ],
+        confirm: &[
+            run("!cs -s -o SECTION", "RecursionCount."),
+            look(
+                "Each path to the Leave: under Application Verifier with Locks, stop 0x209 breaks at the first one too many.",
+            ),
+        ],
+        fix: &["Pair each Leave with its Enter by a scoped guard. See not-owner."],
+    },
+    Explanation {
+        subject: Finding(FindingId::SleepersNotCounted),
+        title: "More threads sleep than LockCount counts",
+        means: "Threads wait for the section's event, or by address at its LockCount, and LockCount knows of fewer. Each of them counted itself before it slept.",
+        arises: &["Something wrote over LockCount while threads slept: -1, 0, or another number."],
+        confirm: &[
+            run("!cs -s -o SECTION", "LockCount."),
+            run("~*k", "The threads in NtWaitForSingleObject under RtlpWaitOnCriticalSection."),
+        ],
+        fix: &["See corrupted."],
     },
 ];

@@ -4,7 +4,7 @@
 
 use super::{Case, Finding, FindingId, has};
 use crate::crash::call_site::{self, Argument, Base};
-use crate::crash::frame::Frame;
+use crate::crash::frame::{Frame, Trust};
 use crate::crash::operation::{self, Operation};
 use crate::crash::stack;
 use crate::crash::tail_call;
@@ -35,9 +35,9 @@ enum Direction {
 /// - situation: a zeroed section, and another thread that waits just behind DeleteCriticalSection, or has not come to
 ///   InitializeCriticalSection yet.
 /// - example: `DeleteCriticalSection(&lock); WaitForSingleObject(worker, INFINITE);` in main, while the worker enters.
-/// - handling: for the frames of the program's own functions that are certain: what surely ran before, and
+/// - handling: for the frames of the program's own functions: what surely ran before, and
 ///   what follows up to the function's end. Only a call whose argument is this section counts, or one of a function that
-///   hands its argument on to it.
+///   hands its argument on to it; where the frame is a scan's, only an argument that is a constant.
 /// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let zeros = [
@@ -51,10 +51,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     for (thread, frame) in places(case) {
         let found = step(case, &frame, Direction::Behind)
             .map(|at| (FindingId::DeletionBehind, "has called DeleteCriticalSection for it", at))
-            .or_else(|| {
-                let at = step(case, &frame, Direction::Ahead)?;
-                Some((FindingId::InitializationAhead, "has yet to initialise it", at))
-            });
+            .or_else(|| ahead(case, &frame, findings));
         let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { continue };
         findings.push(Finding::new(
             id,
@@ -64,17 +61,38 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What follows in a frame's function. A frame that is only a return address on the stack may be left over from an earlier call, and
+/// has then gone on since; not so with a deletion behind one, which remains.
+fn ahead(
+    case: Case<'_, '_>,
+    frame: &Frame,
+    findings: &[Finding],
+) -> Option<(FindingId, &'static str, u64)> {
+    // What comes after the end of the process does not come.
+    (!has(findings, FindingId::ProcessExiting)).then_some(())?;
+    let at = step(case, frame, Direction::Ahead)?;
+    Some(if frame.trust.is_exact() {
+        (FindingId::InitializationAhead, "has yet to initialise it", at)
+    } else {
+        (FindingId::InitializationPerhapsAhead, "has, or had, yet to initialise it", at)
+    })
+}
+
 fn named(case: Case<'_, '_>, address: u64) -> String {
     super::place::describe(case.scene.dump, address)
 }
 
-/// The live frames of the program's own functions, each with its thread: as far as the stacks are certain, for a return
-/// address that is left over from an earlier call lies before what has long been done.
+/// The live frames of the program's own functions, each with its thread; those of the faulting thread that only a scan found, or
+/// that lie behind such a one, are marked as a scan's.
 fn places(case: Case<'_, '_>) -> Vec<(u32, Frame)> {
     let id = case.crash.thread_id;
-    let of_fault = case.crash.frames.iter().take_while(|frame| frame.trust.is_exact()).skip(1);
+    let of_fault = case.crash.frames.iter().skip(1);
     let mut found: Vec<(u32, Frame)> =
         of_fault.take(MAX_FRAMES).map(|frame| (id, frame.clone())).collect();
+    let exact = case.crash.frames.iter().skip(1).take_while(|frame| frame.trust.is_exact()).count();
+    for (_, frame) in found.iter_mut().skip(exact) {
+        frame.trust = Trust::Scan;
+    }
     for thread in case.scene.dump.threads.iter().filter(|other| other.id != id).take(MAX_THREADS) {
         let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
         let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
@@ -97,6 +115,7 @@ fn is_programs_own(case: Case<'_, '_>, frame: &Frame) -> bool {
 /// The call of interest in the function around a frame's place: its address.
 fn step(case: Case<'_, '_>, frame: &Frame, direction: Direction) -> Option<u64> {
     let place = frame.registers.ip();
+    let is_certain = frame.trust.is_exact();
     let ends: Vec<u64> = match direction {
         Direction::Behind => {
             let site = case.scene.call_site(place)?;
@@ -104,9 +123,16 @@ fn step(case: Case<'_, '_>, frame: &Frame, direction: Direction) -> Option<u64> 
         }
         Direction::Ahead => call_site::calls_behind(case.scene, place, WINDOW, false),
     };
-    ends.into_iter().find_map(|end| {
-        let site = case.scene.call_site(end)?;
-        let value = call_site::argument(case.scene, end, site.call_address)
+    let jump = match direction {
+        Direction::Behind => None,
+        Direction::Ahead => tail_call::ahead(case.scene, place, WINDOW),
+    };
+    let calls = ends.into_iter().filter_map(|end| Some((case.scene.call_site(end)?, None)));
+    let last = jump.map(|jump| (jump.site, Some(jump.epilogue)));
+    calls.chain(last).find_map(|(site, epilogue)| {
+        let at = epilogue.unwrap_or(site.call_address);
+        let value = call_site::argument(case.scene, at.checked_add(1)?, at)
+            .filter(|argument| is_certain || argument.is_constant())
             .and_then(|argument| argument.evaluate(&case.scene.dump.memory, &frame.registers));
         let section = case.section?.address;
         let is_direct = is_wanted(case, &site, direction) && value == Some(section);

@@ -156,3 +156,44 @@ fn what_a_delete_left_on_a_stack_is_seen() {
     put(&mut world.stack, 0x40, PeBuilder::BASE + 0x1006);
     assert!(!world.has(FindingId::DeleteResidue), "no call ends there");
 }
+
+/// A section that a Leave found free: its counts, and what a second thread keeps at the top of its stack.
+fn left(lock_count: i32, recursion_count: i32) -> World {
+    let mut world = World::new();
+    world.failure = Failure::NotOwner;
+    world.section(SECTION, (u64::MAX, lock_count, recursion_count, 0, 0x1F0, 0x0200_07D0));
+    world
+}
+
+#[test]
+fn a_free_section_wakes_its_waiters() {
+    let cases = [(-13, true), (-5, true), (-1, false), (-15, false), (-14, false)];
+    for (lock_count, expected) in cases {
+        let found = left(lock_count, 0).has(FindingId::FreeYetNobodyWoken);
+        assert_eq!(found, expected, "{lock_count}");
+    }
+    let mut signal = left(-13, 0);
+    signal.failure = Failure::Signal(0xC000_0008);
+    assert!(!signal.has(FindingId::FreeYetNobodyWoken), "a signal marks the one it wakes");
+}
+
+#[test]
+fn a_count_below_zero_was_left_too_often() {
+    assert!(left(-1, -7).has(FindingId::LeftTooOften));
+    assert!(!left(-1, 0).has(FindingId::LeftTooOften));
+}
+
+#[test]
+fn sleepers_are_counted() {
+    let mut world = left(-1, 0);
+    put(&mut world.stack, 0x20, 0x1F0);
+    assert!(!world.has(FindingId::SleepersNotCounted), "nobody refers to the section");
+    put(&mut world.stack, 0x40, SECTION);
+    assert!(world.has(FindingId::SleepersNotCounted));
+    world.section(SECTION, (u64::MAX, -5, 0, 0, 0x1F0, 0x0200_07D0));
+    assert!(!world.has(FindingId::SleepersNotCounted), "LockCount counts the one");
+    world.section(SECTION, (u64::MAX, -3, 0, 0, 0x1F0, 0x0200_07D0));
+    assert!(!world.has(FindingId::SleepersNotCounted), "it was woken");
+    world.section(SECTION, (u64::MAX, -1, 0, 0, u64::MAX, 0x0200_07D0));
+    assert!(!world.has(FindingId::SleepersNotCounted), "-1 is no event");
+}

@@ -21,7 +21,7 @@ const SMALL: u64 = 0x1_0000;
 /// Words at the top of a waiting stack in which the wait keeps its handle and the section's address.
 const WAIT_WORDS: usize = 96;
 /// Smaller values stand on every stack for other reasons.
-const SMALLEST_TELLING: u64 = 0x20;
+pub(super) const SMALLEST_TELLING: u64 = 0x20;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some((value, state)) = case.handle else { return };
@@ -329,7 +329,7 @@ fn waiters_handles(case: Case<'_, '_>, value: u64, unclaimed: &[u64], findings: 
 }
 
 /// A parked thread's registers, and its stack up to the word that holds the section's address.
-fn words_of_wait(case: Case<'_, '_>, thread: &Held) -> Vec<u64> {
+pub(super) fn words_of_wait(case: Case<'_, '_>, thread: &Held) -> Vec<u64> {
     let section = case.section.map_or(0, |section| section.address);
     let stack = thread.stack.iter().copied().take(WAIT_WORDS);
     let stack = stack.take_while(|word| *word != section);

@@ -266,6 +266,18 @@ pub enum FindingId {
     FarFromMemory,
     /// No module shows the allocator that a pattern of freed memory belongs to.
     FillWithoutAllocator,
+    /// `LockCount` says free, with waiters, of whom none was woken.
+    FreeYetNobodyWoken,
+    /// `RecursionCount` is below zero.
+    LeftTooOften,
+    /// The address lies just behind or just before other memory, where hardly anything can have been allocated.
+    BesideMemory,
+    /// A return address on the stack leads into a function that initialises the section further on.
+    InitializationPerhapsAhead,
+    /// More threads sleep at the section than `LockCount` counts.
+    SleepersNotCounted,
+    /// The address is the lower half of a longer one that the process holds.
+    AddressIsHalf,
 }
 
 impl FindingId {
@@ -413,6 +425,12 @@ impl FindingId {
             Self::FarFromMemory => "far-from-memory",
             Self::OwnerInside => "owner-inside",
             Self::FillWithoutAllocator => "fill-without-allocator",
+            Self::FreeYetNobodyWoken => "free-yet-nobody-woken",
+            Self::LeftTooOften => "left-too-often",
+            Self::SleepersNotCounted => "sleepers-not-counted",
+            Self::BesideMemory => "beside-memory",
+            Self::InitializationPerhapsAhead => "initialization-perhaps-ahead",
+            Self::AddressIsHalf => "address-is-half",
         }
     }
 }

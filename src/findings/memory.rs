@@ -1,7 +1,7 @@
 //! Where the address points: the null page, code, a stack, memory that is gone.
 
-use super::space::{is_above_user_space, is_far_from_memory};
-use super::{Case, Finding, FindingId};
+use super::space::{edge_of_memory, is_above_user_space, is_far_from_memory};
+use super::{Case, Finding, FindingId, half, record};
 use crate::crash::operation::Failure;
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::is_user_address;
@@ -72,6 +72,14 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     region(case, section, findings);
     if section.raw.is_none() {
         still_listed(case, section, findings);
+        half::collect(case, section, findings);
+        if let Some(edge) = edge_of_memory(case.scene.dump, address) {
+            findings.push(Finding::new(
+                FindingId::BesideMemory,
+                format!("{address:#x} is free, and lies {}.", edge.in_words()),
+                "MemoryInfoList",
+            ));
+        }
         if is_far_from_memory(case.scene.dump, address) {
             findings.push(Finding::new(
                 FindingId::FarFromMemory,
@@ -83,12 +91,14 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     stacks(case, section, findings);
 }
 
-/// The list of debug records still names a section whose memory is gone.
+/// Whether the list of debug records still names a section whose memory is gone.
 ///
 /// - situation: memory with a section in it was given back without DeleteCriticalSection.
 /// - example: VirtualFree of a heap object: Enter faults at a free address, which the list still has.
-/// - handling: a record of the process's list whose back pointer is this very address.
-/// - test: `the_list_remembers_a_section_whose_memory_is_gone` (tests/accuracy).
+/// - handling: a record of the process's list whose back pointer is this very address; or none of them, on a version that lists
+///   each section: it was deleted before its memory went, or there never was one.
+/// - test: `the_list_remembers_a_section_whose_memory_is_gone`, `a_list_without_the_section_is_said_where_its_memory_is_gone`
+///   (tests/accuracy).
 fn still_listed(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let listed = case.list.sections.iter().find(|other| other.section == section.address);
     if let Some(listed) = listed {
@@ -100,6 +110,8 @@ fn still_listed(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Ve
             ),
             "list of sections",
         ));
+    } else {
+        findings.extend(record::lacking(case, section.address));
     }
 }
 
@@ -109,6 +121,7 @@ enum Else {
     Text,
     Pattern,
     RepeatedByte,
+    TwoNumbers,
 }
 
 impl Else {
@@ -117,18 +130,22 @@ impl Else {
             Self::Text => "text",
             Self::Pattern => "a fill pattern",
             Self::RepeatedByte => "one byte over and over, plus the offset of a member",
+            Self::TwoNumbers => "two small numbers side by side",
         }
     }
 }
 
 /// Most bytes from the beginning of an object to a section in it.
 const MEMBER: u64 = 0x200;
+/// Numbers below this are counts, sizes and indices.
+const SMALL: u64 = 0x1_0000;
 
 /// What an address is that is none.
 ///
 /// - situation: the pointer to the object was read from memory that holds something else.
 /// - example: 0x20646C6F68206F74, which is text; 0xF5F5F5F9, a pool's fill plus 4.
-/// - handling: printable characters, a known pattern, or one byte repeated plus the offset of a member. Four printable
+/// - handling: printable characters, a known pattern, one byte repeated plus the offset of a member, or two numbers below 0x10000 in
+///   the halves of a 64-bit address (memory at a multiple of 4 GiB is rare: 1 in 65536). Four printable
 ///   characters are weak: one in fifty 32-bit addresses has them.
 /// - test: `an_address_that_is_something_else`.
 fn what_else(address: u64, width: PointerWidth) -> Option<Else> {
@@ -144,6 +161,11 @@ fn what_else(address: u64, width: PointerWidth) -> Option<Else> {
         Some(Else::Text)
     } else if fill::is_pattern(address, width) {
         Some(Else::Pattern)
+    } else if width == PointerWidth::Eight
+        && (1..SMALL).contains(&(address >> 32))
+        && address & u64::from(u32::MAX) < SMALL
+    {
+        Some(Else::TwoNumbers)
     } else {
         let mut offsets = (0..MEMBER).step_by(4);
         offsets.find_map(repeats).map(|()| Else::RepeatedByte)
@@ -299,6 +321,9 @@ mod tests {
         assert_eq!(x64(0x2064_6C6F_6820_6F74), Some(Else::Text));
         assert_eq!(x64(0xBAAD_F00D_BAAD_F00D), Some(Else::Pattern));
         assert_eq!(x86(0xF5F5_F5F9), Some(Else::RepeatedByte));
+        assert_eq!(x64(0x0000_0780_0000_0438), Some(Else::TwoNumbers));
+        assert_eq!(x86(0x0780_0438), None);
+        assert_eq!(x64(0x1_4000_8120), None, "a module's data");
         assert_eq!(x64(0x1234_5678_1234_5678), None);
         assert_eq!(x86(0x0041_4A18), None);
         assert_eq!(x64(0x38), None, "zeros plus an offset are the null page's");

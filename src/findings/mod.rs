@@ -5,11 +5,13 @@ mod code_around;
 mod contents;
 mod environment;
 pub mod evidence_rows;
+mod half;
 mod handle;
 mod heap;
 pub mod history;
 mod id;
 mod integrity;
+mod left;
 mod memory;
 pub mod operations;
 mod order;
@@ -114,6 +116,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     heap::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);
+        left::collect(case, &mut findings);
         code_around::collect(case, &mut findings);
     }
     patterns::replace_parts(&mut findings);

@@ -118,11 +118,18 @@ fn list_facts(
             "list of sections",
         ));
     }
+    findings.extend(lacking(case, section.address));
+}
+
+/// What the list says by not naming a section; see [`list_facts`].
+pub(super) fn lacking(case: Case<'_, '_>, section: u64) -> Option<Finding> {
+    let list = case.list;
     let os = &case.scene.dump.system.os;
     let lists_all = os.major == 5 || os.major == 6 && os.minor <= 1;
-    let is_listed = list.sections.iter().any(|listed| listed.section == section.address);
-    if list.closed && lists_all && !case.platform.is_wine && !is_listed {
-        findings.push(Finding::new(
+    let is_listed = list.sections.iter().any(|listed| listed.section == section);
+    let lacks = list.closed && lists_all && !case.platform.is_wine && !is_listed;
+    lacks.then(|| {
+        Finding::new(
             FindingId::ListLacksSection,
             format!(
                 "None of the {} records on the process's list names this address; Windows {}.{} lists each section when it is initialised.",
@@ -131,8 +138,8 @@ fn list_facts(
                 os.minor
             ),
             "list of sections",
-        ));
-    }
+        )
+    })
 }
 
 /// Whether anybody had waited before the wait that failed (critical-sections.md 0.1: each wait is counted in the record).

@@ -1,6 +1,7 @@
 //! Where the address space of the process ends.
 
 use crate::crash::stack::Scene;
+use crate::dump::memory_info::MemoryInfo;
 use crate::dump::{Cpu, Dump};
 
 /// Where user space ends for a 32-bit process that is not large-address aware, and on a 32-bit Windows without /3GB
@@ -55,6 +56,68 @@ pub fn is_far_from_memory(dump: &Dump<'_>, address: u64) -> bool {
         })
 }
 
+/// Allocations begin at multiples of this ("VirtualAlloc function", learn.microsoft.com: the allocation granularity, 64 KiB).
+const GRANULARITY: u64 = 0x1_0000;
+
+/// Bytes before memory that count as just before it: an element of a table.
+const ELEMENT: u64 = 0x200;
+
+/// Other memory that a free address lies beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// Behind memory that ends here, in the same 64 KiB.
+    Behind(u64),
+    /// Just before memory that begins here.
+    Before(u64),
+}
+
+impl Edge {
+    /// For a sentence that has named the address.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::Behind(end) => {
+                format!(
+                    "behind memory that ends at {end:#x}: no allocation begins in the same 64 KiB"
+                )
+            }
+            Self::Before(start) => format!("just before memory that begins at {start:#x}"),
+        }
+    }
+}
+
+/// The memory that a free address lies beside, so that it is hardly an address of its own.
+///
+/// - situation: an index that is one too large leads behind the last page of a table; -1 leads before its first.
+/// - example: a table of 0x2000 bytes at 0x1040000; its elements at 0x1042008 and 0x103FFD8.
+/// - handling: the address is free (what was decommitted is reserved, not free), and between it and the end of the memory before it
+///   lies no multiple of 64 KiB; or an allocation begins 0x200 bytes behind it, or nearer.
+/// - test: `what_lies_beside_memory`.
+#[must_use]
+pub fn edge_of_memory(dump: &Dump<'_>, address: u64) -> Option<Edge> {
+    let regions = dump.memory_info.as_ref()?;
+    // No allocation begins in between, so that a reservation that seems to is none (Wine's map has such).
+    let is_free = |region: &MemoryInfo| {
+        region.is_free()
+            || !region.is_committed() && !region.allocation_base.is_multiple_of(GRANULARITY)
+    };
+    dump.memory_info_at(address).is_none_or(is_free).then_some(())?;
+    let used = || regions.iter().filter(|region| !is_free(region));
+    let before = used().filter(|region| region.base <= address);
+    let end = before.map(|region| region.base.saturating_add(region.size)).max();
+    let behind = end.filter(|end| {
+        let next = end.checked_next_multiple_of(GRANULARITY);
+        *end <= address && next.is_some_and(|next| address < next)
+    });
+    let mut after = used().filter(|region| region.base == region.allocation_base);
+    let start = || {
+        let near =
+            |base: u64| base.checked_sub(address).is_some_and(|distance| distance <= ELEMENT);
+        after.find(|region| near(region.base)).map(|region| Edge::Before(region.base))
+    };
+    behind.map(Edge::Behind).or_else(start)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +167,22 @@ mod tests {
         assert!(!far(used(Synth::new(Cpu::Amd64)), 0x1800_0000));
         assert!(far(used(Synth::new(Cpu::X86)), 0x1800_0000), "32-bit clusters are smaller");
         assert!(!far(Synth::new(Cpu::Amd64), 0x39_4000_8010), "no map");
+    }
+
+    #[test]
+    fn what_lies_beside_memory() {
+        let edge = |synth: Synth, address| {
+            let used = |synth: Synth, base| synth.memory_info(base, 0x2000, 0x1000, 4, 0x2_0000);
+            let file = used(used(synth, 0x104_0000), 0x120_0000).build();
+            edge_of_memory(&Dump::parse(&file).unwrap(), address)
+        };
+        let beside = |address| edge(Synth::new(Cpu::Amd64), address);
+        assert_eq!(beside(0x104_2008), Some(Edge::Behind(0x104_2000)));
+        assert_eq!(beside(0x104_1008), None, "it is inside");
+        assert_eq!(beside(0x105_0008), None, "an allocation may have begun at 0x1050000");
+        assert_eq!(beside(0x11F_FFD8), Some(Edge::Before(0x120_0000)));
+        assert_eq!(beside(0x11F_FD00), None, "too far for one element");
+        let no_map = Synth::new(Cpu::Amd64).build();
+        assert_eq!(edge_of_memory(&Dump::parse(&no_map).unwrap(), 0x104_2008), None);
     }
 }

@@ -90,6 +90,7 @@ fn the_order_of_steps_tells_zeros_apart() {
         assert_finding(name, "deletion-behind", true);
     }
     assert_finding("n-f-raw-double-checked-x86-new-full", "initialization-ahead", true);
+    assert_finding("q-worker-first-x64-new-full", "initialization-ahead", true);
     for name in ["enter-zeroed-x64-new-full", "enter-zeroed-x86-new-full"] {
         assert_finding(name, "deletion-behind", false);
         assert_finding(name, "initialization-ahead", false);
@@ -102,4 +103,33 @@ fn the_owner_does_not_wait() {
     assert_finding("n-quiet-stray-x86-old-procdump-ma", "waiters-use-this-handle", false);
     assert_finding("n-quiet-stray-x86-old-procdump-ma", "never-contended-before", true);
     assert_finding("enter-closed-x86-new-full", "never-contended-before", false);
+}
+
+#[test]
+fn half_a_pointer_leads_to_the_whole_one() {
+    assert_finding("q-int-parameter-x64-new-wer", "address-is-half", true);
+    assert_finding("memory-released-x64-new-full", "address-is-half", false);
+}
+
+#[test]
+fn a_list_without_the_section_is_said_where_its_memory_is_gone() {
+    assert_finding("q-index-x86-old-procdump-ma", "list-lacks-section", true);
+    assert_finding("memory-released-x86-old-full", "list-lacks-section", false);
+    assert_finding("memory-released-x86-old-full", "list-knows-section", true);
+}
+
+#[test]
+fn a_count_that_was_written_over_is_told_from_a_leave_too_many() {
+    assert_finding("q-users-x64-new-procdump-ma", "free-yet-nobody-woken", true);
+    for name in ["not-owner-x64-new-full", "not-owner-x64-woa-full", "not-owner-x86-new-full"] {
+        assert_finding(name, "free-yet-nobody-woken", false);
+        assert_finding(name, "sleepers-not-counted", false);
+    }
+}
+
+#[test]
+fn what_follows_a_call_that_does_not_return_is_not_ahead() {
+    assert_finding("w-cjournal-x64-new-procdump-ma", "initialization-ahead", false);
+    assert_finding("w-dcolumn-x64-new-procdump-ma", "beside-memory", true);
+    assert_finding("memory-released-x64-new-full", "beside-memory", false);
 }

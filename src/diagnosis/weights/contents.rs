@@ -2,7 +2,7 @@
 
 use super::super::cause::Cause::{
     BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
-    NeverInitialized,
+    NeverInitialized, NotOwner,
 };
 use super::{Group, Row, row, w};
 use crate::findings::FindingId;
@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Row] = &[
             ),
             w(Corrupted, 0.5, "something wrote there since the module was loaded"),
             w(BadPointer, 0.5, "it may be another variable"),
+            w(MemoryReleased, -1.8, "few programs make objects with locks in a static arena"),
         ],
     ),
     row(
@@ -94,6 +95,7 @@ pub(super) const ROWS: &[Row] = &[
             w(NeverInitialized, 1.0, "old memory may hold an object of its last owner"),
             w(HandleClosed, -3.0, "records lie in ntdll and in the heap"),
             w(Copied, -2.0, "records lie in ntdll and in the heap"),
+            w(Corrupted, -0.7, "an overrun seldom writes the address of a module's data just here"),
         ],
     ),
     row(
@@ -105,9 +107,10 @@ pub(super) const ROWS: &[Row] = &[
             w(Copied, 0.5, "the original's record is listed for the original"),
             w(Deleted, 0.5, "Delete takes the record off the list"),
             w(CrossProcess, 0.5, "the section is on the other process's list"),
+            w(MemoryReleased, -0.7, "released without Delete it would still be listed"),
             w(
                 Corrupted,
-                -1.7,
+                -2.3,
                 "an overwritten section is still on the list, if it was made with a record",
             ),
             w(HandleClosed, -1.7, "a healthy section is on the list, if it was made with a record"),
@@ -228,6 +231,69 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(BadPointer, 1.2, "a wild address can lie anywhere"),
             w(MemoryReleased, -0.3, "memory that was given back mostly lay among other memory"),
+        ],
+    ),
+    row(
+        FindingId::FreeYetNobodyWoken,
+        Group::Waiters,
+        &[
+            w(
+                Corrupted,
+                4.0,
+                "the count was moved by other code: a Leave marks the waiter it wakes",
+            ),
+            w(
+                NotOwner,
+                -2.5,
+                "the owner's Leave would have woken a waiter; only between two steps it has not yet",
+            ),
+            w(MemoryReleased, 1.0, "another object may live there now, with any bytes"),
+        ],
+    ),
+    row(
+        FindingId::BesideMemory,
+        Group::Neighbours,
+        &[
+            w(BadPointer, 3.0, "an index that leads out of a table: the table is there"),
+            w(
+                MemoryReleased,
+                -1.0,
+                "what was given back seldom lay so close to what is still there",
+            ),
+        ],
+    ),
+    row(
+        FindingId::InitializationPerhapsAhead,
+        Group::EndOfLife,
+        &[w(
+            NeverInitialized,
+            1.0,
+            "it was used before its time, unless the return address is an old one",
+        )],
+    ),
+    row(
+        FindingId::SleepersNotCounted,
+        Group::Waiters,
+        &[
+            w(Corrupted, 3.5, "whoever sleeps has counted itself: the count was written over"),
+            w(NotOwner, -2.0, "a Leave too many takes no sleeper out of the count"),
+        ],
+    ),
+    row(
+        FindingId::LeftTooOften,
+        Group::Owner,
+        &[
+            w(NotOwner, 2.5, "each Leave without an Enter counts it down"),
+            w(Corrupted, -0.5, "a stray write can leave any number, but seldom just below zero"),
+        ],
+    ),
+    row(
+        FindingId::AddressIsHalf,
+        Group::Memory,
+        &[
+            w(BadPointer, 6.0, "a pointer was cut to 32 bits; the process still has all of it"),
+            w(MemoryReleased, -2.0, "what was meant is the longer address"),
+            w(Deleted, -2.0, "what was meant is the longer address"),
         ],
     ),
 ];

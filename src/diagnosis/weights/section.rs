@@ -34,6 +34,11 @@ pub(super) const ROWS: &[Row] = &[
             w(HandleClosed, -3.0, "a healthy section's record names it"),
             w(Corrupted, -1.0, "a stray write seldom leaves a twin"),
             w(NeverInitialized, 0.5, "recycled memory can hold an old copy"),
+            w(
+                CrossProcess,
+                2.0,
+                "processes of one program have ntdll's records at the same addresses",
+            ),
         ],
     ),
     row(
@@ -169,8 +174,16 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::SectionZeroThenEntered,
         Group::Shape,
         &[
-            w(NeverInitialized, 2.2, "zeroed storage that nobody initialised looks just so"),
-            w(Deleted, 2.0, "a deleted section looks just so"),
+            w(
+                NeverInitialized,
+                2.0,
+                "zeroed storage looks just so, but fails at its first Enter: seldom in the field",
+            ),
+            w(
+                Deleted,
+                2.2,
+                "a deleted section looks just so, and is met by chance: often in the field",
+            ),
             w(Corrupted, -0.5, "zeros written over exactly the section are possible"),
             w(Copied, -2.0, "a copy of a live section is not zero"),
             w(MemoryReleased, -0.5, "freed and zeroed memory is possible"),

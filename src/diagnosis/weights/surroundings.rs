@@ -331,6 +331,7 @@ pub(super) const ROWS: &[Row] = &[
             w(MemoryReleased, 0.5, "reused memory can hold any number"),
             w(BadPointer, 0.5, "what is no section can hold any bytes"),
             w(HandleClosed, -0.5, "a healthy section is owned by a thread of the process"),
+            w(Copied, -0.5, "a copy's owner was a thread of the process too"),
         ],
     ),
     row(

@@ -1,0 +1,92 @@
+//! What the counts of a section say that was left by somebody who may not have owned it (0xC0000264).
+
+use super::handle::{SMALLEST_TELLING, words_of_wait};
+use super::threads::parked_threads;
+use super::{Case, Finding, FindingId, field_at};
+use crate::crash::operation::Failure;
+use crate::critsec::layout::Layout;
+use crate::critsec::{lock_count, wait_blocks};
+
+pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    if case.lock.failure == Failure::NotOwner {
+        free_yet_nobody_woken(case, findings);
+        left_too_often(case, findings);
+        sleepers_not_counted(case, findings);
+    }
+}
+
+/// `LockCount` says that the section is free, that threads wait, and that none was woken.
+///
+/// - situation: whoever frees a section that others wait for marks one of them as woken in the next step (critical-sections.md
+///   2.2); a count that was moved by other code lacks the mark.
+/// - example: LockCount -14 (locked, three waiters) counted up to -13 by a stale counter.
+/// - handling: bits 0 and 1 set with one waiter or more; a thread that is between the two steps looks the same for an instant.
+/// - test: `a_free_section_wakes_its_waiters`.
+fn free_yet_nobody_woken(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let Some(raw) = section.raw else { return };
+    let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
+    if !state.locked && state.waiter_woken == Some(false) && state.waiters > 0 {
+        findings.push(Finding::new(
+            FindingId::FreeYetNobodyWoken,
+            format!(
+                "LockCount {} says that the section is free, that {} thread(s) wait, and that none of them was woken.",
+                raw.lock_count, state.waiters
+            ),
+            field_at(section, Layout::of(section.width).lock_count),
+        ));
+    }
+}
+
+/// `RecursionCount` is below zero.
+///
+/// - situation: each Leave counts RecursionCount down, and returns silently where that does not give 0; a Leave without an Enter
+///   takes it below zero.
+/// - example: RecursionCount -7, where a loop has left a section that it had not entered.
+/// - handling: any negative count.
+/// - test: `a_count_below_zero_was_left_too_often`.
+fn left_too_often(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    if let Some(raw) = section.raw.filter(|raw| raw.recursion_count < 0) {
+        findings.push(Finding::new(
+            FindingId::LeftTooOften,
+            format!(
+                "RecursionCount is {}: it was left more often than entered.",
+                raw.recursion_count
+            ),
+            field_at(section, Layout::of(section.width).recursion_count),
+        ));
+    }
+}
+
+/// More threads sleep at the section than `LockCount` counts.
+///
+/// - situation: every thread that goes to sleep counts itself first; a count that other code has written knows nothing of them.
+/// - example: LockCount -1, free and without waiters, while two threads wait for its event.
+/// - handling: threads whose wait shows the section's address and the event in LockSemaphore, or whose wait blocks name LockCount;
+///   one who was woken is no longer counted.
+/// - test: `sleepers_are_counted`.
+fn sleepers_not_counted(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section else { return };
+    let Some(raw) = section.raw else { return };
+    let event = raw.lock_semaphore;
+    let is_event = event >= SMALLEST_TELLING && event != section.width.all_ones();
+    let parked = parked_threads(case);
+    let waits = parked.iter().filter(|held| words_of_wait(case, held).contains(&event));
+    let by_event = if is_event { waits.count() } else { 0 };
+    let by_address = wait_blocks::waiters(case.scene.dump, section.address).unwrap_or_default();
+    let sleeping = by_event.max(by_address.len());
+    let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
+    let woken = u32::from(state.waiter_woken == Some(true));
+    let counted = usize::try_from(state.waiters.saturating_add(woken)).unwrap_or(usize::MAX);
+    if sleeping > counted {
+        findings.push(Finding::new(
+            FindingId::SleepersNotCounted,
+            format!(
+                "{sleeping} thread(s) sleep at the section, of whom LockCount {} knows {counted}.",
+                raw.lock_count
+            ),
+            "registers and stacks of the other threads",
+        ));
+    }
+}
