@@ -23,6 +23,7 @@ mod stack_arm64;
 mod stack_x86;
 pub(crate) mod tail_call;
 mod unnamed;
+pub mod uses;
 pub mod verifier;
 pub mod waits;
 

@@ -1,7 +1,7 @@
 //! Findings about the list of records, single damaged fields, and the order of the program's steps.
 
 use super::Subject::Finding;
-use super::{Explanation, run};
+use super::{Explanation, look, run};
 use crate::findings::FindingId;
 
 pub(super) const ALL: &[Explanation] = &[
@@ -168,5 +168,33 @@ pub(super) const ALL: &[Explanation] = &[
             run("u CALLER", "CALLER is the place that the finding names."),
         ],
         fix: &["First initialise, then use. See never-initialized and deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NobodyDeletes),
+        title: "No code of its module deletes it",
+        means: "The section is static data of a module, all code of which is in the dump. Each of its calls to DeleteCriticalSection passes the constant address of another section, or there is none. It is looked for only when the section is zero.",
+        arises: &[
+            "The program never deletes this section: its zeros are those it began with, or were written over it.",
+            "Another module was given its address, and deletes it.",
+        ],
+        confirm: &[
+            run("x MODULE!*", "With symbols: which variable it is."),
+            look("Every use of the variable in the source."),
+        ],
+        fix: &["See never-initialized."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NobodyInitializes),
+        title: "No code of its module initialises it",
+        means: "The section is static data of a module, all code of which is in the dump. Each of its calls to InitializeCriticalSection and its like passes the constant address of another section, or there is none. It is looked for only when the section is zero.",
+        arises: &[
+            "The initialisation is missing, or is done for another variable.",
+            "Another module was given its address, and initialises it.",
+        ],
+        confirm: &[
+            run("x MODULE!*", "With symbols: which variable it is."),
+            look("Every use of the variable in the source."),
+        ],
+        fix: &["Initialise it once, before its first use. See never-initialized."],
     },
 ];

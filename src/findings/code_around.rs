@@ -8,6 +8,7 @@ use crate::crash::frame::{Frame, Trust};
 use crate::crash::operation::{self, Operation};
 use crate::crash::stack;
 use crate::crash::tail_call;
+use crate::crash::uses;
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::CallSite;
 use crate::image::registers::RegisterFile;
@@ -48,6 +49,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if !zeros.iter().any(|id| has(findings, *id)) {
         return;
     }
+    never_done(case, findings);
     for (thread, frame) in places(case) {
         let found = step(case, &frame, Direction::Behind)
             .map(|at| (FindingId::DeletionBehind, "has called DeleteCriticalSection for it", at))
@@ -58,6 +60,28 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             format!("Thread {thread:#x} is in a function that {what}, at {}.", named(case, at)),
             format!("code at {at:#x}, stack of thread {thread:#x}"),
         ));
+    }
+}
+
+/// What the code of the section's own module never does to it; see [`uses::constants`].
+fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section.map(|section| section.address) else { return };
+    let Some(module) = case.scene.images.module_at(section) else { return };
+    let name = case.scene.dump.module_at(section).map_or("?", |module| module.file_name());
+    let lacks = |functions: &[&str]| {
+        uses::constants(case.scene, module, functions).is_some_and(|all| !all.contains(&section))
+    };
+    for (id, functions, what) in [
+        (FindingId::NobodyDeletes, uses::DELETES, "deletes"),
+        (FindingId::NobodyInitializes, uses::INITIALISES, "initialises"),
+    ] {
+        if lacks(functions) {
+            findings.push(Finding::new(
+                id,
+                format!("No code of {name}, whose static data the section is, {what} it."),
+                format!("code of {name}"),
+            ));
+        }
     }
 }
 

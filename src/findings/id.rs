@@ -274,6 +274,10 @@ pub enum FindingId {
     BesideMemory,
     /// A return address on the stack leads into a function that initialises the section further on.
     InitializationPerhapsAhead,
+    /// No code of the section's module deletes it.
+    NobodyDeletes,
+    /// No code of the section's module initialises it.
+    NobodyInitializes,
     /// More threads sleep at the section than `LockCount` counts.
     SleepersNotCounted,
     /// The address is the lower half of a longer one that the process holds.
@@ -430,6 +434,8 @@ impl FindingId {
             Self::SleepersNotCounted => "sleepers-not-counted",
             Self::BesideMemory => "beside-memory",
             Self::InitializationPerhapsAhead => "initialization-perhaps-ahead",
+            Self::NobodyDeletes => "nobody-deletes",
+            Self::NobodyInitializes => "nobody-initializes",
             Self::AddressIsHalf => "address-is-half",
         }
     }

@@ -133,3 +133,20 @@ fn what_follows_a_call_that_does_not_return_is_not_ahead() {
     assert_finding("w-dcolumn-x64-new-procdump-ma", "beside-memory", true);
     assert_finding("memory-released-x64-new-full", "beside-memory", false);
 }
+
+#[test]
+fn what_no_code_deletes_was_not_deleted() {
+    for name in ["enter-zeroed-x64-new-full", "enter-zeroed-x86-new-full"] {
+        assert_finding(name, "nobody-deletes", true);
+        assert_finding(name, "nobody-initializes", true);
+    }
+    // Deleted by a call, by a jump at the end of a function, by a function that is handed the section.
+    for name in [
+        "enter-deleted-x64-new-full",
+        "enter-deleted-x86-old-full",
+        "w-cbroker-x64-woa-events-procdump-ma",
+    ] {
+        assert_finding(name, "nobody-deletes", false);
+        assert_finding(name, "nobody-initializes", false);
+    }
+}

@@ -272,6 +272,19 @@ pub(super) const ROWS: &[Row] = &[
         )],
     ),
     row(
+        FindingId::NobodyDeletes,
+        Group::Deletion,
+        &[w(Deleted, -1.5, "only another module that has its address could have deleted it")],
+    ),
+    row(
+        FindingId::NobodyInitializes,
+        Group::Deletion,
+        &[
+            w(NeverInitialized, 0.7, "only another module that has its address could have made it"),
+            w(Deleted, -0.5, "what was never made is not deleted"),
+        ],
+    ),
+    row(
         FindingId::SleepersNotCounted,
         Group::Waiters,
         &[

@@ -67,6 +67,8 @@ pub enum Group {
     Owner,
     /// What the process is.
     Process,
+    /// Whether code of its module makes or deletes it.
+    Deletion,
     /// What failed before.
     LastError,
 }
