@@ -29,7 +29,8 @@ pub const INITIALISES: &[&str] = &[
 /// - situation: whether anything deletes a static section at all is in the code of its module.
 /// - example: a table of four sections, three of which are initialised by name; nothing deletes any of them.
 /// - handling: x86 and x64: every place in the code that names an import slot of the functions, calls a jump through one, or ends in such a
-///   jump. A reference that is none of these, or whose argument is not a constant, may be anything's.
+///   jump. A reference that is none of these, or whose argument is not a constant, may be anything's. Not seen: what is looked up
+///   at run time or imported late, and other modules.
 /// - test: `what_no_code_deletes_was_not_deleted` (tests/accuracy).
 #[must_use]
 pub fn constants(

@@ -175,7 +175,7 @@ pub(super) const ALL: &[Explanation] = &[
         means: "The section is static data of a module, all code of which is in the dump. Each of its calls to DeleteCriticalSection passes the constant address of another section, or there is none. It is looked for only when the section is zero.",
         arises: &[
             "The program never deletes this section: its zeros are those it began with, or were written over it.",
-            "Another module was given its address, and deletes it.",
+            "Another module was given its address, and deletes it; or the function is looked up at run time, or imported late.",
         ],
         confirm: &[
             run("x MODULE!*", "With symbols: which variable it is."),
@@ -189,7 +189,7 @@ pub(super) const ALL: &[Explanation] = &[
         means: "The section is static data of a module, all code of which is in the dump. Each of its calls to InitializeCriticalSection and its like passes the constant address of another section, or there is none. It is looked for only when the section is zero.",
         arises: &[
             "The initialisation is missing, or is done for another variable.",
-            "Another module was given its address, and initialises it.",
+            "Another module was given its address, and initialises it; or the function is looked up at run time, or imported late.",
         ],
         confirm: &[
             run("x MODULE!*", "With symbols: which variable it is."),
