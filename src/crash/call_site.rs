@@ -299,7 +299,7 @@ pub fn calls_behind(
     found
 }
 
-/// Bytes from a return address to the end of its function, where unwind data gives it, `window` at most.
+/// Bytes from a return address to the end of its function, or of the part of it that one entry of .pdata describes, `window` at most.
 ///
 /// - situation: a call that does not return is a function's last instruction; the next function follows.
 /// - example: main ends in `call exit`; what the next function initialises is not ahead of it.
@@ -311,7 +311,7 @@ pub(super) fn rest_of_function(scene: Scene<'_, '_>, return_address: u64, window
         let image = scene.images.image_at(inside)?;
         let entry =
             runtime_functions::lookup(&scene.dump.memory, image, image.rva(inside)?).ok()??;
-        image.address(entry.end_address)?.checked_sub(return_address)
+        Some(image.address(entry.end_address)?.saturating_sub(return_address))
     };
     usize::try_from(end().map_or(window, |rest| rest.min(window))).unwrap_or(0)
 }

@@ -133,6 +133,12 @@ pub(crate) fn ahead(scene: Scene<'_, '_>, place: u64, window: u64) -> Option<Las
         let instruction = decoder.decode();
         if instruction.is_invalid() || call_site::ends(&instruction) {
             let site = jump_of(scene, &instruction)?;
+            // A loop jumps back inside the function; that is no call.
+            let inside = place.checked_sub(WINDOW as u64)?..place.checked_add(bytes.len() as u64)?;
+            let stays = matches!(site.kind, CallKind::Direct(target) if inside.contains(&target));
+            if stays {
+                return None;
+            }
             return Some(LastCall { site, epilogue: epilogue.unwrap_or(site.call_address) });
         }
         epilogue = gives_back(&instruction).then(|| epilogue.unwrap_or(instruction.ip()));

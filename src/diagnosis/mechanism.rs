@@ -124,12 +124,8 @@ fn of_status(status: u32) -> Mechanism {
 }
 
 /// Findings that say that no section can be, or have been, at the address.
-const NO_ADDRESS: [FindingId; 4] = [
-    FindingId::AddressInCode,
-    FindingId::AddressImpossible,
-    FindingId::AddressIsHalf,
-    FindingId::BesideMemory,
-];
+const NO_ADDRESS: [FindingId; 3] =
+    [FindingId::AddressInCode, FindingId::AddressImpossible, FindingId::AddressIsHalf];
 
 fn of_address(case: Case<'_, '_>, findings: &[Finding]) -> Mechanism {
     let Some(section) = case.section else { return Mechanism::SectionUnreadable };

@@ -211,4 +211,18 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["Check the index against the size of the table. See bad-pointer."],
     },
+    Explanation {
+        subject: Finding(FindingId::AddressIsTwoNumbers),
+        title: "The address is two small numbers",
+        means: "Both halves of the 64-bit address are below 65536. Memory seldom lies so near to a multiple of 4 GiB, unless a program chooses its addresses.",
+        arises: &[
+            "Two fields of 32 bits were read as one pointer: a wrong type, or an index out of a table of pointers.",
+            "An arena at a chosen address, which was released.",
+        ],
+        confirm: &[
+            run("!address SECTION", "What is, or was, there."),
+            run("ub CALLER", "Where the caller has the address from."),
+        ],
+        fix: &["See bad-pointer."],
+    },
 ];

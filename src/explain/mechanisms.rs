@@ -122,7 +122,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Mechanism(PointerInvalid),
         title: "The argument is not the address of a section",
-        means: "An access violation on an address that no section can have: in the null page, outside user space, misaligned, in code, text or two numbers, the lower half of a longer address, or just beside other memory.",
+        means: "An access violation on an address that no section can have: in the null page, outside user space, misaligned, in code, or the lower half of a longer address.",
         arises: &[
             "A NULL object whose member the section is.",
             "A pointer that was overwritten, freed or never set.",

@@ -197,4 +197,19 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["Initialise it once, before its first use. See never-initialized."],
     },
+    Explanation {
+        subject: Finding(FindingId::ListLacksGoneSection),
+        title: "The list does not know the section whose memory is gone",
+        means: "Up to Windows 7 each section that is initialised with a record is on the process's list until it is deleted. The list is complete in the dump, and does not name this address, where no memory is.",
+        arises: &[
+            "The section was deleted, then its memory was given back, as destructors do.",
+            "There never was a section.",
+            "It was made without a record (RTL_CRITICAL_SECTION_FLAG_NO_DEBUG_INFO).",
+        ],
+        confirm: &[
+            run("!locks -v", "All sections of the list."),
+            run("!address SECTION", "What is there."),
+        ],
+        fix: &["See memory-released, deleted and bad-pointer."],
+    },
 ];

@@ -55,7 +55,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::FreeYetNobodyWoken),
         title: "Free, with waiters, and nobody woken",
-        means: "LockCount says that nobody is inside and that threads wait, but not that one of them was woken. A thread that frees a section with waiters marks one as woken in its next step, so that this state does not last.",
+        means: "LockCount says that nobody is inside and that threads wait, but not that one of them was woken. A thread that frees a section with waiters marks one as woken, in the same step or in the next, so that this state does not last.",
         arises: &[
             "Something counted LockCount up, or set its lowest bit: a counter of users or a flag, through a stale pointer.",
             "A thread was stopped between the two steps of its Leave; possible for an instant only.",

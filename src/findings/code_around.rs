@@ -52,7 +52,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     never_done(case, findings);
     for (thread, frame) in places(case) {
         let found = step(case, &frame, Direction::Behind)
-            .map(|at| (FindingId::DeletionBehind, "has called DeleteCriticalSection for it", at))
+            .map(|at| (FindingId::DeletionBehind, deleted(&frame), at))
             .or_else(|| ahead(case, &frame, findings));
         let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { continue };
         findings.push(Finding::new(
@@ -82,6 +82,14 @@ fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
                 format!("code of {name}"),
             ));
         }
+    }
+}
+
+fn deleted(frame: &Frame) -> &'static str {
+    if frame.trust.is_exact() {
+        "has called DeleteCriticalSection for it"
+    } else {
+        "has, or had, called DeleteCriticalSection for it"
     }
 }
 
@@ -124,6 +132,7 @@ fn places(case: Case<'_, '_>) -> Vec<(u32, Frame)> {
         found.extend(callers.map(|frame| (thread.id, frame)));
     }
     found.retain(|(_, frame)| is_programs_own(case, frame));
+    found.sort_by_key(|(_, frame)| !frame.trust.is_exact());
     found.truncate(MAX_PLACES);
     found
 }

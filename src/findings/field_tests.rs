@@ -166,13 +166,43 @@ fn left(lock_count: i32, recursion_count: i32) -> World {
 }
 
 #[test]
+fn memory_that_the_dump_lacks_is_not_gone() {
+    // Leave has used the section, so that its address was one, wherever it lies.
+    let mut world = World::new();
+    world.at = 0xA3C1_0008;
+    put(&mut world.stack, 0x20, 0x5_A3C1_0008);
+    let wrong = [FindingId::AddressIsHalf, FindingId::AddressIsTwoNumbers, FindingId::BesideMemory];
+    let found = world.found();
+    assert!(!wrong.iter().any(|id| has(&found, *id)));
+    world.at = 0x2D0_0000_0508;
+    assert!(!world.has(FindingId::AddressIsTwoNumbers));
+    world.failure = Failure::SectionAccess;
+    assert!(world.has(FindingId::AddressIsTwoNumbers));
+    world.at = 0x200_0000_0508;
+    assert!(!world.has(FindingId::AddressIsTwoNumbers), "a base that programs choose");
+}
+
+#[test]
+fn two_numbers_on_the_stack_are_no_longer_address() {
+    let mut world = World::new();
+    world.failure = Failure::SectionAccess;
+    world.at = 0xA3C1_0008;
+    put(&mut world.stack, 0x20, 0x5_A3C1_0000);
+    assert!(!world.has(FindingId::AddressIsHalf), "nothing lies there");
+    world.more = |synth| synth.memory(0x5_A3C1_0000, vec![0; 0x40]);
+    assert!(world.has(FindingId::AddressIsHalf));
+}
+
+#[test]
 fn a_free_section_wakes_its_waiters() {
-    let cases = [(-13, true), (-5, true), (-1, false), (-15, false), (-14, false)];
+    let cases =
+        [(-9, true), (-5, true), (-1, false), (-15, false), (-14, false), (7, false), (-13, false)];
     for (lock_count, expected) in cases {
         let found = left(lock_count, 0).has(FindingId::FreeYetNobodyWoken);
         assert_eq!(found, expected, "{lock_count}");
     }
-    let mut signal = left(-13, 0);
+    // 7 and -13 count more waiters than the process has threads: they are no counts.
+    let mut signal = left(-9, 0);
     signal.failure = Failure::Signal(0xC000_0008);
     assert!(!signal.has(FindingId::FreeYetNobodyWoken), "a signal marks the one it wakes");
 }
@@ -181,12 +211,17 @@ fn a_free_section_wakes_its_waiters() {
 fn a_count_below_zero_was_left_too_often() {
     assert!(left(-1, -7).has(FindingId::LeftTooOften));
     assert!(!left(-1, 0).has(FindingId::LeftTooOften));
+    assert!(!left(-1, 0xDDDD_DDDD_u32.cast_signed()).has(FindingId::LeftTooOften), "a fill");
 }
 
 #[test]
 fn sleepers_are_counted() {
     let mut world = left(-1, 0);
     put(&mut world.stack, 0x20, 0x1F0);
+    put(&mut world.stack, 0x40, SECTION);
+    assert!(!world.has(FindingId::SleepersNotCounted), "this Windows makes no event");
+    put(&mut world.peb, 0x2C8, 0x40_0000);
+    put(&mut world.stack, 0x40, 0);
     assert!(!world.has(FindingId::SleepersNotCounted), "nobody refers to the section");
     put(&mut world.stack, 0x40, SECTION);
     assert!(world.has(FindingId::SleepersNotCounted));

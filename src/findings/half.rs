@@ -16,16 +16,17 @@ const LARGEST_UPPER: u64 = 0x7FFF;
 ///
 /// - situation: a pointer went through a variable, a parameter or a message of 32 bits.
 /// - example: 0xA3C10008, and the list of sections has one at 0x5A3C10008.
-/// - handling: x64 and ARM64, an address below 4 GiB that cannot be read; an entry of the process's list of sections with that
+/// - handling: x64 and ARM64, an address below 4 GiB that could not be accessed; an entry of the process's list of sections with that
 ///   lower half; or a word in the registers of the faulting thread's frames or in the top 0x400 bytes of its stack with that lower half,
-///   or with one up to 0x1000 bytes below it (the object that holds the section), and an upper half of user space.
+///   or with one up to 0x1000 bytes below it (the object that holds the section), and an upper half of user space, where the
+///   process has memory.
 /// - test: `half_an_address_is_seen`, `half_a_pointer_leads_to_the_whole_one` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     if section.width != PointerWidth::Eight || section.address >> HALF != 0 {
         return;
     }
-    let listed = case.list.sections.iter().map(|listed| listed.section);
-    let whole = listed.clone().find(|whole| distance(*whole, section.address) == Some(0));
+    let mut listed = case.list.sections.iter().map(|listed| listed.section);
+    let whole = listed.find(|whole| distance(*whole, section.address) == Some(0));
     let found = match whole {
         Some(whole) => Some((whole, "the list of sections")),
         None => held(case, section.address).map(|whole| (whole, "the stack or the registers")),
@@ -60,7 +61,13 @@ fn held(case: Case<'_, '_>, address: u64) -> Option<u64> {
     let width = PointerWidth::Eight;
     let slots = (0..WAIT_DEPTH).step_by(8).map_while(move |offset| sp?.checked_add(offset));
     let stack = slots.filter_map(|slot| case.scene.dump.memory.pointer(slot, width));
-    registers.chain(stack).find(|word| distance(*word, address).is_some())
+    let dump = case.scene.dump;
+    let is_there = |word: u64| {
+        dump.memory_info_at(word).is_some_and(|info| info.is_committed())
+            || dump.memory.pointer(word, width).is_some()
+    };
+    // Two numbers side by side lead nowhere.
+    registers.chain(stack).find(|word| distance(*word, address).is_some() && is_there(*word))
 }
 
 #[cfg(test)]

@@ -274,6 +274,10 @@ pub enum FindingId {
     BesideMemory,
     /// A return address on the stack leads into a function that initialises the section further on.
     InitializationPerhapsAhead,
+    /// The halves of the address are two small numbers.
+    AddressIsTwoNumbers,
+    /// The complete list of debug records does not name a section whose memory is gone.
+    ListLacksGoneSection,
     /// No code of the section's module deletes it.
     NobodyDeletes,
     /// No code of the section's module initialises it.
@@ -434,6 +438,8 @@ impl FindingId {
             Self::SleepersNotCounted => "sleepers-not-counted",
             Self::BesideMemory => "beside-memory",
             Self::InitializationPerhapsAhead => "initialization-perhaps-ahead",
+            Self::AddressIsTwoNumbers => "address-is-two-numbers",
+            Self::ListLacksGoneSection => "list-lacks-gone-section",
             Self::NobodyDeletes => "nobody-deletes",
             Self::NobodyInitializes => "nobody-initializes",
             Self::AddressIsHalf => "address-is-half",

@@ -1,11 +1,14 @@
 //! What the counts of a section say that was left by somebody who may not have owned it (0xC0000264).
 
 use super::handle::{SMALLEST_TELLING, words_of_wait};
-use super::threads::parked_threads;
-use super::{Case, Finding, FindingId, field_at};
+use super::threads::{has_wait_blocks, parked_threads};
+use super::{Case, EventMode, Finding, FindingId, field_at, has};
 use crate::crash::operation::Failure;
 use crate::critsec::layout::Layout;
 use crate::critsec::{lock_count, wait_blocks};
+
+/// Counts beyond this are damage ([`super::integrity`]).
+const LARGEST: i32 = 65536;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if case.lock.failure == Failure::NotOwner {
@@ -17,16 +20,19 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 
 /// `LockCount` says that the section is free, that threads wait, and that none was woken.
 ///
-/// - situation: whoever frees a section that others wait for marks one of them as woken in the next step (critical-sections.md
-///   2.2); a count that was moved by other code lacks the mark.
+/// - situation: whoever frees a section that others wait for marks one of them as woken, in the same step or (Vista) in the next
+///   (critical-sections.md 2.2); a count that was moved by other code lacks the mark.
 /// - example: LockCount -14 (locked, three waiters) counted up to -13 by a stale counter.
-/// - handling: bits 0 and 1 set with one waiter or more; a thread that is between the two steps looks the same for an instant.
+/// - handling: bits 0 and 1 set, with one waiter or more and no more than the process has threads: any other number is no count.
 /// - test: `a_free_section_wakes_its_waiters`.
 fn free_yet_nobody_woken(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
     let Some(raw) = section.raw else { return };
     let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
-    if !state.locked && state.waiter_woken == Some(false) && state.waiters > 0 {
+    let threads = case.scene.dump.threads.len();
+    let is_count =
+        usize::try_from(state.waiters).is_ok_and(|waiters| (1..=threads).contains(&waiters));
+    if !state.locked && state.waiter_woken == Some(false) && is_count {
         findings.push(Finding::new(
             FindingId::FreeYetNobodyWoken,
             format!(
@@ -43,11 +49,15 @@ fn free_yet_nobody_woken(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - situation: each Leave counts RecursionCount down, and returns silently where that does not give 0; a Leave without an Enter
 ///   takes it below zero.
 /// - example: RecursionCount -7, where a loop has left a section that it had not entered.
-/// - handling: any negative count.
+/// - handling: down to -65536, below which it is no count; not where the bytes are a fill. The Leave that failed took it to 0: others
+///   have left since, or an earlier one had.
 /// - test: `a_count_below_zero_was_left_too_often`.
 fn left_too_often(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
-    if let Some(raw) = section.raw.filter(|raw| raw.recursion_count < 0) {
+    if FindingId::FILLS.iter().any(|id| has(findings, *id)) {
+        return;
+    }
+    if let Some(raw) = section.raw.filter(|raw| (-LARGEST..0).contains(&raw.recursion_count)) {
         findings.push(Finding::new(
             FindingId::LeftTooOften,
             format!(
@@ -63,18 +73,24 @@ fn left_too_often(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 ///
 /// - situation: every thread that goes to sleep counts itself first; a count that other code has written knows nothing of them.
 /// - example: LockCount -1, free and without waiters, while two threads wait for its event.
-/// - handling: threads whose wait shows the section's address and the event in LockSemaphore, or whose wait blocks name LockCount;
+/// - handling: threads whose wait shows the section's address and the event in LockSemaphore (old words can look so), or whose wait
+///   blocks name LockCount;
 ///   one who was woken is no longer counted.
 /// - test: `sleepers_are_counted`.
 fn sleepers_not_counted(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
     let Some(raw) = section.raw else { return };
     let event = raw.lock_semaphore;
-    let is_event = event >= SMALLEST_TELLING && event != section.width.all_ones();
+    let is_event = event >= SMALLEST_TELLING
+        && event != section.width.all_ones()
+        && case.platform.events != EventMode::Impossible;
     let parked = parked_threads(case);
     let waits = parked.iter().filter(|held| words_of_wait(case, held).contains(&event));
     let by_event = if is_event { waits.count() } else { 0 };
-    let by_address = wait_blocks::waiters(case.scene.dump, section.address).unwrap_or_default();
+    let by_address = Some(section.address).filter(|_| has_wait_blocks(case));
+    let by_address = by_address
+        .and_then(|address| wait_blocks::waiters(case.scene.dump, address))
+        .unwrap_or_default();
     let sleeping = by_event.max(by_address.len());
     let state = lock_count::decode(section.encoding, raw.lock_count, raw.recursion_count);
     let woken = u32::from(state.waiter_woken == Some(true));

@@ -1,7 +1,7 @@
 //! Where the address points: the null page, code, a stack, memory that is gone.
 
 use super::space::{edge_of_memory, is_above_user_space, is_far_from_memory};
-use super::{Case, Finding, FindingId, half, record};
+use super::{Case, Finding, FindingId, half, has, record};
 use crate::crash::operation::Failure;
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::is_user_address;
@@ -72,13 +72,8 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     region(case, section, findings);
     if section.raw.is_none() {
         still_listed(case, section, findings);
-        half::collect(case, section, findings);
-        if let Some(edge) = edge_of_memory(case.scene.dump, address) {
-            findings.push(Finding::new(
-                FindingId::BesideMemory,
-                format!("{address:#x} is free, and lies {}.", edge.in_words()),
-                "MemoryInfoList",
-            ));
+        if is_gone(case, address) {
+            not_an_address(case, section, findings);
         }
         if is_far_from_memory(case.scene.dump, address) {
             findings.push(Finding::new(
@@ -111,8 +106,55 @@ fn still_listed(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Ve
             "list of sections",
         ));
     } else {
-        findings.extend(record::lacking(case, section.address));
+        let lacking =
+            record::lacking(case, section.address).filter(|_| is_gone(case, section.address));
+        findings
+            .extend(lacking.map(|found| Finding { id: FindingId::ListLacksGoneSection, ..found }));
     }
+}
+
+/// Whether an address itself could not be accessed. That a dump lacks the memory does not say so: a small one holds little.
+fn is_gone(case: Case<'_, '_>, address: u64) -> bool {
+    let by_map = case.scene.dump.memory_info_at(address).is_some_and(|info| !info.is_committed());
+    case.lock.failure == Failure::SectionAccess || by_map
+}
+
+/// What a pointer that leads nowhere may be instead of an address that was one.
+fn not_an_address(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let address = section.address;
+    if has(findings, FindingId::ListKnowsSection) || has(findings, FindingId::InUnloadedModule) {
+        return;
+    }
+    half::collect(case, section, findings);
+    if let Some(edge) = edge_of_memory(case.scene.dump, address) {
+        findings.push(Finding::new(
+            FindingId::BesideMemory,
+            format!("{address:#x} is free, and lies {}.", edge.in_words()),
+            "MemoryInfoList",
+        ));
+    }
+    if is_two_numbers(address, section.width) {
+        findings.push(Finding::new(
+            FindingId::AddressIsTwoNumbers,
+            format!("The halves of the section's address {address:#x} are two small numbers."),
+            format!("address {address:#x}"),
+        ));
+    }
+}
+
+/// Whether an address is two numbers side by side.
+///
+/// - situation: two 32-bit fields were read as one pointer.
+/// - example: 0x2D000000508: the width 720 and the height 1280, and 8.
+/// - handling: 64-bit, both halves below 0x10000, and the upper one no power of two: those are bases that programs choose
+///   for their arenas.
+/// - test: `two_numbers_are_no_address`.
+fn is_two_numbers(address: u64, width: PointerWidth) -> bool {
+    let (upper, lower) = (address >> 32, address & u64::from(u32::MAX));
+    width == PointerWidth::Eight
+        && (1..SMALL).contains(&upper)
+        && !upper.is_power_of_two()
+        && lower < SMALL
 }
 
 /// What the bytes of an address are, if they are not an address.
@@ -121,7 +163,6 @@ enum Else {
     Text,
     Pattern,
     RepeatedByte,
-    TwoNumbers,
 }
 
 impl Else {
@@ -130,7 +171,6 @@ impl Else {
             Self::Text => "text",
             Self::Pattern => "a fill pattern",
             Self::RepeatedByte => "one byte over and over, plus the offset of a member",
-            Self::TwoNumbers => "two small numbers side by side",
         }
     }
 }
@@ -144,8 +184,7 @@ const SMALL: u64 = 0x1_0000;
 ///
 /// - situation: the pointer to the object was read from memory that holds something else.
 /// - example: 0x20646C6F68206F74, which is text; 0xF5F5F5F9, a pool's fill plus 4.
-/// - handling: printable characters, a known pattern, one byte repeated plus the offset of a member, or two numbers below 0x10000 in
-///   the halves of a 64-bit address (memory at a multiple of 4 GiB is rare: 1 in 65536). Four printable
+/// - handling: printable characters, a known pattern, or one byte repeated plus the offset of a member. Four printable
 ///   characters are weak: one in fifty 32-bit addresses has them.
 /// - test: `an_address_that_is_something_else`.
 fn what_else(address: u64, width: PointerWidth) -> Option<Else> {
@@ -161,11 +200,6 @@ fn what_else(address: u64, width: PointerWidth) -> Option<Else> {
         Some(Else::Text)
     } else if fill::is_pattern(address, width) {
         Some(Else::Pattern)
-    } else if width == PointerWidth::Eight
-        && (1..SMALL).contains(&(address >> 32))
-        && address & u64::from(u32::MAX) < SMALL
-    {
-        Some(Else::TwoNumbers)
     } else {
         let mut offsets = (0..MEMBER).step_by(4);
         offsets.find_map(repeats).map(|()| Else::RepeatedByte)
@@ -321,12 +355,19 @@ mod tests {
         assert_eq!(x64(0x2064_6C6F_6820_6F74), Some(Else::Text));
         assert_eq!(x64(0xBAAD_F00D_BAAD_F00D), Some(Else::Pattern));
         assert_eq!(x86(0xF5F5_F5F9), Some(Else::RepeatedByte));
-        assert_eq!(x64(0x0000_0780_0000_0438), Some(Else::TwoNumbers));
-        assert_eq!(x86(0x0780_0438), None);
-        assert_eq!(x64(0x1_4000_8120), None, "a module's data");
         assert_eq!(x64(0x1234_5678_1234_5678), None);
         assert_eq!(x86(0x0041_4A18), None);
         assert_eq!(x64(0x38), None, "zeros plus an offset are the null page's");
+    }
+
+    #[test]
+    fn two_numbers_are_no_address() {
+        let x64 = |address| is_two_numbers(address, PointerWidth::Eight);
+        assert!(x64(0x0000_02D0_0000_0508));
+        assert!(!x64(0x0000_0200_0000_0120), "an arena at a round address");
+        assert!(!x64(0x1_4000_8120), "a module's data");
+        assert!(!x64(0x508), "one number is the null page's");
+        assert!(!is_two_numbers(0x0780_0438, PointerWidth::Four));
     }
 
     #[test]

@@ -59,6 +59,10 @@ pub fn is_far_from_memory(dump: &Dump<'_>, address: u64) -> bool {
 /// Allocations begin at multiples of this ("VirtualAlloc function", learn.microsoft.com: the allocation granularity, 64 KiB).
 const GRANULARITY: u64 = 0x1_0000;
 
+/// MEM_PRIVATE (winnt.h).
+const MEM_PRIVATE: u32 = 0x2_0000;
+/// PAGE_READWRITE (winnt.h).
+const PAGE_READWRITE: u32 = 4;
 /// Bytes before memory that count as just before it: an element of a table.
 const ELEMENT: u64 = 0x200;
 
@@ -91,7 +95,8 @@ impl Edge {
 /// - situation: an index that is one too large leads behind the last page of a table; -1 leads before its first.
 /// - example: a table of 0x2000 bytes at 0x1040000; its elements at 0x1042008 and 0x103FFD8.
 /// - handling: the address is free (what was decommitted is reserved, not free), and between it and the end of the memory before it
-///   lies no multiple of 64 KiB; or an allocation begins 0x200 bytes behind it, or nearer.
+///   lies no multiple of 64 KiB; or an allocation begins 0x200 bytes behind it, or nearer. The memory is private and can be written. A
+///   hole that was filled anew by a smaller allocation looks the same.
 /// - test: `what_lies_beside_memory`.
 #[must_use]
 pub fn edge_of_memory(dump: &Dump<'_>, address: u64) -> Option<Edge> {
@@ -101,15 +106,21 @@ pub fn edge_of_memory(dump: &Dump<'_>, address: u64) -> Option<Edge> {
         region.is_free()
             || !region.is_committed() && !region.allocation_base.is_multiple_of(GRANULARITY)
     };
-    dump.memory_info_at(address).is_none_or(is_free).then_some(())?;
+    dump.memory_info_at(address).is_some_and(is_free).then_some(())?;
     let used = || regions.iter().filter(|region| !is_free(region));
-    let before = used().filter(|region| region.base <= address);
-    let end = before.map(|region| region.base.saturating_add(region.size)).max();
+    // A table is private memory that can be written: views and images come and go without it.
+    let is_table = |region: &&MemoryInfo| {
+        region.is_committed()
+            && region.memory_type == MEM_PRIVATE
+            && region.protect & 0xFF == PAGE_READWRITE
+    };
+    let last = used().filter(|region| region.base <= address).max_by_key(|region| region.base);
+    let end = last.filter(is_table).map(|region| region.base.saturating_add(region.size));
     let behind = end.filter(|end| {
         let next = end.checked_next_multiple_of(GRANULARITY);
         *end <= address && next.is_some_and(|next| address < next)
     });
-    let mut after = used().filter(|region| region.base == region.allocation_base);
+    let mut after = used().filter(|region| region.base == region.allocation_base).filter(is_table);
     let start = || {
         let near =
             |base: u64| base.checked_sub(address).is_some_and(|distance| distance <= ELEMENT);
@@ -173,6 +184,8 @@ mod tests {
     fn what_lies_beside_memory() {
         let edge = |synth: Synth, address| {
             let used = |synth: Synth, base| synth.memory_info(base, 0x2000, 0x1000, 4, 0x2_0000);
+            let free = |synth: Synth, base, size| synth.memory_info(base, size, 0x1_0000, 1, 0);
+            let synth = free(free(synth, 0x104_2000, 0x1B_E000), 0x300_1000, 0xF_F000);
             let file = used(used(synth, 0x104_0000), 0x120_0000).build();
             edge_of_memory(&Dump::parse(&file).unwrap(), address)
         };
@@ -182,6 +195,8 @@ mod tests {
         assert_eq!(beside(0x105_0008), None, "an allocation may have begun at 0x1050000");
         assert_eq!(beside(0x11F_FFD8), Some(Edge::Before(0x120_0000)));
         assert_eq!(beside(0x11F_FD00), None, "too far for one element");
+        let view = Synth::new(Cpu::Amd64).memory_info(0x300_0000, 0x1000, 0x1000, 4, 0x4_0000);
+        assert_eq!(edge(view, 0x300_1008), None, "a view that came later");
         let no_map = Synth::new(Cpu::Amd64).build();
         assert_eq!(edge_of_memory(&Dump::parse(&no_map).unwrap(), 0x104_2008), None);
     }

@@ -36,6 +36,8 @@ pub(super) struct World {
     pub(super) failure: Failure,
     pub(super) encoding: LockCountEncoding,
     pub(super) passed: Option<u64>,
+    /// The section's address.
+    pub(super) at: u64,
     pub(super) more: fn(Synth) -> Synth,
 }
 
@@ -54,6 +56,7 @@ impl World {
             failure: Failure::Signal(INVALID),
             encoding: LockCountEncoding::Flags,
             passed: None,
+            at: SECTION,
             more: |synth| synth,
         };
         put(&mut world.peb, 0x18, LDR);
@@ -103,7 +106,7 @@ impl World {
         let images = Images::new(&dump.memory, modules);
         let flows = FlowCache::default();
         let scene = Scene { dump: &dump, images: &images, flows: &flows };
-        let candidate = locate::judge(scene, self.encoding, SECTION, Vec::new());
+        let candidate = locate::judge(scene, self.encoding, self.at, Vec::new());
         let waits = Waits::read(scene);
         let located = Located { candidate, argument: None, others: 0, waits };
         let crash = Crash {
@@ -120,7 +123,7 @@ impl World {
             caller: None,
             located: Some(located),
         };
-        let section = CriticalSection::read(&dump, SECTION, self.encoding);
+        let section = CriticalSection::read(&dump, self.at, self.encoding);
         let stored = section.raw.map(|raw| raw.lock_semaphore).filter(|value| *value != 0);
         let uses_handle =
             matches!(self.failure, Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_));

@@ -85,12 +85,16 @@ fn waiters(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     by_address(case, counted_threads, missing, findings);
 }
 
+/// Whether this Windows lists in the PEB who waits by address: since Windows 8.
+pub(super) fn has_wait_blocks(case: Case<'_, '_>) -> bool {
+    let os = &case.scene.dump.system.os;
+    !case.platform.is_wine && (os.major > 6 || os.major == 6 && os.minor >= 2)
+}
+
 /// What the wait blocks say of the waiters that LockCount counts; see [`wait_blocks::waiters`].
 fn by_address(case: Case<'_, '_>, counted: usize, missing: bool, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
-    let os = &case.scene.dump.system.os;
-    let since_8 = os.major > 6 || os.major == 6 && os.minor >= 2;
-    if case.platform.is_wine || !since_8 {
+    if !has_wait_blocks(case) {
         return;
     }
     let Some(waiting) = wait_blocks::waiters(case.scene.dump, section.address) else { return };

@@ -145,7 +145,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
     ),
     (
         "a wild index, or a pointer into a place that is free: nothing in the dump tells it from memory given back",
-        &["q-index-x86-old-procdump-ma"],
+        &["q-index-x86-old-procdump-ma", "w-dbands-x86-old-procdump-ma"],
     ),
     (
         "every field is another object's, and what stands before runs into it",
@@ -156,8 +156,13 @@ pub const NAMED: &[(&str, &[&str])] = &[
         &["q-progress-x64-new-full"],
     ),
     (
-        "the address is text, which addresses can be by chance: called unreadable memory",
-        &["q-union-x86-old-full", "w-dsetting-x86-old-procdump-ma"],
+        "a wild address that could have been memory: called unreadable, not invalid",
+        &[
+            "q-union-x86-old-full",
+            "w-dcolumn-x64-new-procdump-ma",
+            "w-dmodes-x64-woa-events-procdump-ma",
+            "w-dsetting-x86-old-procdump-ma",
+        ],
     ),
     (
         "a small dump without a lock function's name: a status raised in ntdll looks like a Leave that found another owner",

@@ -113,8 +113,8 @@ fn half_a_pointer_leads_to_the_whole_one() {
 
 #[test]
 fn a_list_without_the_section_is_said_where_its_memory_is_gone() {
-    assert_finding("q-index-x86-old-procdump-ma", "list-lacks-section", true);
-    assert_finding("memory-released-x86-old-full", "list-lacks-section", false);
+    assert_finding("q-index-x86-old-procdump-ma", "list-lacks-gone-section", true);
+    assert_finding("memory-released-x86-old-full", "list-lacks-gone-section", false);
     assert_finding("memory-released-x86-old-full", "list-knows-section", true);
 }
 

@@ -254,10 +254,10 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::BesideMemory,
         Group::Neighbours,
         &[
-            w(BadPointer, 3.0, "an index that leads out of a table: the table is there"),
+            w(BadPointer, 2.0, "an index that leads out of a table: the table is there"),
             w(
                 MemoryReleased,
-                -1.0,
+                -0.5,
                 "what was given back seldom lay so close to what is still there",
             ),
         ],
@@ -270,6 +270,26 @@ pub(super) const ROWS: &[Row] = &[
             1.0,
             "it was used before its time, unless the return address is an old one",
         )],
+    ),
+    row(
+        FindingId::AddressIsTwoNumbers,
+        Group::Contents,
+        &[
+            w(BadPointer, 1.5, "two fields were read as one pointer"),
+            w(
+                MemoryReleased,
+                -0.5,
+                "memory seldom lies within 64 KiB of a multiple of 4 GiB, unless the program wants it there",
+            ),
+        ],
+    ),
+    row(
+        FindingId::ListLacksGoneSection,
+        Group::DebugRecord,
+        &[
+            w(Deleted, 0.5, "a destructor deletes, then the memory goes"),
+            w(BadPointer, 0.3, "what is no section is on no list"),
+        ],
     ),
     row(
         FindingId::NobodyDeletes,
@@ -288,8 +308,8 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::SleepersNotCounted,
         Group::Waiters,
         &[
-            w(Corrupted, 3.5, "whoever sleeps has counted itself: the count was written over"),
-            w(NotOwner, -2.0, "a Leave too many takes no sleeper out of the count"),
+            w(Corrupted, 2.0, "whoever sleeps has counted itself: the count was written over"),
+            w(NotOwner, -1.0, "a Leave too many takes no sleeper out of the count"),
         ],
     ),
     row(
