@@ -226,6 +226,16 @@ pub(super) fn ours(register: Iced) -> Option<Register> {
     full(register).is_gpr().then(|| Register::from_number(number))?
 }
 
+/// The 64-bit register of this name.
+pub(super) fn theirs(register: Register) -> Iced {
+    let all =
+        [Iced::RAX, Iced::RCX, Iced::RDX, Iced::RBX, Iced::RSP, Iced::RBP, Iced::RSI, Iced::RDI];
+    let upper =
+        [Iced::R8, Iced::R9, Iced::R10, Iced::R11, Iced::R12, Iced::R13, Iced::R14, Iced::R15];
+    let mut named = all.into_iter().chain(upper);
+    named.find(|one| ours(*one) == Some(register)).unwrap_or(Iced::None)
+}
+
 /// By how many bytes an instruction grows the stack; `None` when that is not known.
 pub(super) fn grows(instruction: &Instruction) -> Option<u64> {
     let of_rsp =

@@ -4,7 +4,7 @@
 //! something whose value is known at the call: a constant, a nonvolatile register, the stack pointer
 //! (critical-sections.md 5, point 4).
 
-use super::backwards::{Place, Walk, grows, memory_operand, ours, written};
+use super::backwards::{Place, Walk, grows, memory_operand, ours, theirs, written};
 use super::call_site_arm64;
 use super::ran_before::ran_before;
 use super::stack::Scene;
@@ -132,8 +132,45 @@ pub fn deep_argument(
     return_address: u64,
     call_address: u64,
 ) -> Option<Argument> {
-    let instructions = before(scene, call_address, return_address)?;
+    let mut instructions = before(scene, call_address, return_address)?;
+    let heads = loops_around(scene, return_address, call_address);
+    // Of a loop around the call, what stands before its head ran for the first round only.
+    let reached = instructions.iter().position(|one| heads.contains(&one.ip()));
+    instructions.truncate(reached.map_or(instructions.len(), |head| head.saturating_add(1)));
     deep(&instructions, call_address, function_start(scene, return_address))
+}
+
+/// Whether a register of the instruction at `ip` still holds the first argument of its function (x64): every way from the function's
+/// start leads over the same moves.
+#[must_use]
+pub(super) fn holds_argument(scene: Scene<'_, '_>, ip: u64, register: Register) -> bool {
+    let held = || {
+        (scene.dump.system.pointer_width == PointerWidth::Eight && !scene.is_arm64())
+            .then_some(())?;
+        let start = function_start(scene, ip.checked_add(1)?)?;
+        let mut run = decode(scene, start, ip)?;
+        run.reverse();
+        (run.len() <= MAX_STEPS && straight(&run, ip).len() == run.len()).then_some(())?;
+        let is_straight = !run.iter().any(|one| is_branch(one) || is_call(one));
+        let place = Place::Register(theirs(register));
+        let entry = Some(Entry { start, frame: 0 });
+        let walk = Walk { width: PointerWidth::Eight, deep: true, entry };
+        let argument = walk.follow(&run, place, vec![0]).filter(|_| is_straight)?;
+        Some(matches!(argument.base, Base::Own(_)) && argument.displacements == [0])
+    };
+    held() == Some(true)
+}
+
+/// Where the loops around a call begin: what the branches behind it lead back to.
+///
+/// - situation: a register or a local is set before a loop and stepped in it.
+/// - example: `lea rbx, table`, `again: mov rcx, rbx`, `call close`, `add rbx, 28h`, `jne again`.
+/// - handling: the branches behind the call, in its function by unwind data (x64).
+/// - test: `a_loop_passes_more_than_its_first` (tests/accuracy).
+fn loops_around(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Vec<u64> {
+    let function = whole_function(scene, return_address).unwrap_or_default();
+    let behind = function.iter().filter(|one| one.ip() > call_address && is_branch(one));
+    behind.map(Instruction::near_branch_target).filter(|target| *target <= call_address).collect()
 }
 
 fn deep(
@@ -341,7 +378,10 @@ fn function_start(scene: Scene<'_, '_>, return_address: u64) -> Option<u64> {
 }
 
 /// The function around a return address, where unwind data says that it lies in one part.
-fn whole_function(scene: Scene<'_, '_>, return_address: u64) -> Option<Vec<Instruction>> {
+pub(super) fn whole_function(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+) -> Option<Vec<Instruction>> {
     let memory = &scene.dump.memory;
     let image = scene.images.image_at(return_address.checked_sub(1)?)?;
     let rva = image.rva(return_address.checked_sub(1)?)?;

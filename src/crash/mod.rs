@@ -11,6 +11,7 @@ pub mod fault;
 pub mod frame;
 pub mod heap_lock;
 pub mod instruction;
+pub mod locals;
 pub mod locate;
 pub mod names;
 pub mod operation;

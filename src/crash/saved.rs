@@ -289,6 +289,11 @@ pub(super) fn by_instruction(scene: Scene<'_, '_>, search: Search<'_>) -> Option
     });
     (is_its_own && is_field).then(|| {
         let text = format!("{} of the faulting instruction", access.register.name(width));
-        (access.base, Way { text, score: 4, is_fault: true, has_faulted: true, ..Way::default() })
+        // Right behind the function's start nothing else can be in the register.
+        let is_innermost = search.found.is_some_and(|found| found.frame == 0);
+        let exact =
+            is_innermost && call_site::holds_argument(scene, frame.registers.ip(), access.register);
+        let way = Way { text, score: 4, is_fault: true, has_faulted: true, ..Way::default() };
+        (access.base, Way { exact, ..way })
     })
 }

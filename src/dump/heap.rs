@@ -1,10 +1,12 @@
-//! Blocks of the Windows heaps, as far as their own headers prove themselves: the NT heap's encoded headers (Vista
-//! and later) and the stamps of page heap.
+//! Blocks of the heaps, as far as their own headers prove themselves: the NT heap's encoded headers (Vista and later), the
+//! stamps of page heap, and the headers of Wine's heap.
 //!
 //! Offsets of `_HEAP`, `_HEAP_SEGMENT` and `_HEAP_ENTRY`: public symbols as listed by ntdiff/headers (10 20H1 x64), and
 //! checked by walking all five heaps of a full Windows 7 dump, x64 and x86. Nothing is assumed from the version: a
 //! segment must name itself, and every header up to the block must have its checksum and its predecessor's size.
-//! The segment heap of Windows 10 and Wine's heap have other headers; their blocks are unknown.
+//! The segment heap of Windows 10 has other headers; its blocks are unknown.
+
+mod wine;
 
 use super::Dump;
 use super::memory::{AddressSpace, PointerWidth};
@@ -37,6 +39,19 @@ pub enum BlockState {
     Free,
     /// Cut into small blocks by the front end, whose headers do not prove themselves.
     FrontEnd,
+    /// Between two headers that fit, while the dump lacks those before.
+    Unproven,
+}
+
+/// Whose headers say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeapKind {
+    /// The NT heap.
+    Nt,
+    /// Page heap.
+    Page,
+    /// Wine's heap.
+    Wine,
 }
 
 /// A heap block.
@@ -46,15 +61,23 @@ pub struct HeapBlock {
     pub start: u64,
     /// Bytes from there to the next block's header.
     pub size: u64,
+    /// Bytes from there that the program has asked for, at most `size`; those of a free block are all of it.
+    pub used: u64,
     /// Its state.
     pub state: BlockState,
-    /// Whether page heap says so, else the NT heap.
-    pub page_heap: bool,
+    /// Who says so.
+    pub kind: HeapKind,
 }
 
 impl HeapBlock {
     fn contains(&self, address: u64) -> bool {
         address.checked_sub(self.start).is_some_and(|offset| offset < self.size)
+    }
+
+    /// The first address behind what the program has asked for.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.used)
     }
 }
 
@@ -117,16 +140,21 @@ impl HeapLayout {
 #[must_use]
 pub fn block_at(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
     let (memory, width) = (&dump.memory, dump.system.pointer_width);
-    page_heap_block(memory, width, address).or_else(|| {
-        let segment = segment_of(dump, address)?;
-        let block = walk(memory, width, segment).find(|block| block.contains(address))?;
-        match block.state {
-            BlockState::FrontEnd => {
-                Some(front_end_block(memory, width, block.start, address).unwrap_or(block))
-            }
-            _ => Some(block),
+    page_heap_block(memory, width, address)
+        .or_else(|| nt_block(dump, address))
+        .or_else(|| wine::block_at(dump, address))
+}
+
+fn nt_block(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
+    let (memory, width) = (&dump.memory, dump.system.pointer_width);
+    let segment = segment_of(dump, address)?;
+    let block = walk(memory, width, segment).find(|block| block.contains(address))?;
+    match block.state {
+        BlockState::FrontEnd => {
+            Some(front_end_block(memory, width, block.start, address).unwrap_or(block))
         }
-    })
+        _ => Some(block),
+    }
 }
 
 /// The small block that holds an address in a block that the front end (LFH) of Windows 7 has cut into small ones.
@@ -170,7 +198,7 @@ fn front_end_block(
         let state = if unused == FRONT_END { BlockState::Free } else { BlockState::Busy };
         free = u64::from(state == BlockState::Free).checked_add(free)?;
         let (start, size) = (header.checked_add(granule)?, stride.checked_sub(granule)?);
-        let block = HeapBlock { start, size, state, page_heap: false };
+        let block = HeapBlock { start, size, used: size, state, kind: HeapKind::Nt };
         found = found.or_else(|| block.contains(address).then_some(block));
     }
     found.filter(|_| word(depth) == Some(free))
@@ -204,6 +232,8 @@ struct Header {
     size: u16,
     flags: u8,
     previous_size: u16,
+    /// UnusedBytes: what of the block the program has not asked for, in bytes.
+    unused: u8,
 }
 
 /// Reads the header at `at`; `None` when its checksum is wrong.
@@ -218,11 +248,12 @@ fn header(
     for (byte, key) in bytes.iter_mut().zip(encoding) {
         *byte ^= key;
     }
-    let [size_low, size_high, flags, checksum, previous_low, previous_high, ..] = bytes;
+    let [size_low, size_high, flags, checksum, previous_low, previous_high, _, unused] = bytes;
     (checksum == size_low ^ size_high ^ flags).then_some(Header {
         size: u16::from_le_bytes([size_low, size_high]),
         flags,
         previous_size: u16::from_le_bytes([previous_low, previous_high]),
+        unused,
     })
 }
 
@@ -262,7 +293,10 @@ fn walk<'w>(
             (true, false) => BlockState::Busy,
         };
         let size = bytes.saturating_sub(layout.granule);
-        Some(HeapBlock { start, size, state, page_heap: false })
+        // The last bytes of an x64 block lie in the next one's header, which its own unused bytes count too.
+        let asked = bytes.saturating_sub(u64::from(found.unused));
+        let used = if state == BlockState::Busy { asked.min(size) } else { size };
+        Some(HeapBlock { start, size, used, state, kind: HeapKind::Nt })
     })
     .take(MAX_BLOCKS)
 }
@@ -301,7 +335,7 @@ fn page_heap_block(
         let begin = start.checked_sub(header)?;
         (memory.u32(begin)? == first).then_some(())?;
         let size = memory.pointer(begin.checked_add(requested)?, width)?;
-        let block = HeapBlock { start, size, state, page_heap: true };
+        let block = HeapBlock { start, size, used: size, state, kind: HeapKind::Page };
         block.contains(address).then_some(block)
     })
 }

@@ -50,6 +50,14 @@ impl Module {
         self.base.saturating_add(self.size)
     }
 
+    /// Whether the file lies in the folder of Windows, by its path: a part of the system, or of the runtime libraries that come with it.
+    #[must_use]
+    pub fn is_of_windows(&self) -> bool {
+        let path = self.name.to_ascii_lowercase();
+        let folders = path.split(['\\', '/']).skip(1);
+        folders.take(1).any(|folder| folder == "windows" || folder == "winnt")
+    }
+
     /// The file name is `name`, without regard to case.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {

@@ -225,4 +225,31 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["See bad-pointer."],
     },
+    Explanation {
+        subject: Finding(FindingId::PointersInside),
+        title: "An address of the program where numbers should be",
+        means: "OwningThread, LockSemaphore or SpinCount is an address in a module of the program. ntdll keeps the number of a thread, a handle and a count there: the bytes are another object's, with a pointer to a name, a table or a function.",
+        arises: &[
+            "The pointer leads to an object of another type.",
+            "The object was freed, and another one lives in its memory.",
+            "The memory was never initialised, and holds what its last owner left.",
+        ],
+        confirm: &[run("dps SECTION L6", "With symbols: what the pointers lead to.")],
+        fix: &["See bad-pointer and memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::TextFillsBlock),
+        title: "A text fills the heap block of the section",
+        means: "The block that holds the section's address is a text from its first byte to its last. The headers on both sides are whole, so that nothing ran over them: the block is, or was, the text's own.",
+        arises: &[
+            "The object was freed while it was in use, and its block was given to a text of about its size.",
+            "A block that had held a text was given to an object, and nothing in the object was initialised.",
+            "Somebody copied a text of just this size over the object: a wrong pointer.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run("db SECTION", "The text, from the middle on."),
+        ],
+        fix: &["See memory-released, never-initialized and corrupted."],
+    },
 ];

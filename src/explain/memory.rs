@@ -207,4 +207,45 @@ pub(super) const ALL: &[Explanation] = &[
         )],
         fix: &["Make the function wait for the thread on every path, exceptions included."],
     },
+    Explanation {
+        subject: Finding(FindingId::FrameOfAnother),
+        title: "A live frame keeps something else there",
+        means: "The section's address lies in the frame of a function that is still running, and that frame has something of its own there: a return address, a variable that the function reads, or an array that it reads by index. No section is there now.",
+        arises: &[
+            "The section was a local of a function that has returned, or of a block that has ended, and a pointer to it lived on.",
+            "The pointer never led to a section.",
+        ],
+        confirm: &[
+            run("k", "Which frame holds the address."),
+            run(
+                "u CALLER",
+                "CALLER is the place that the finding names: what the function does with those bytes.",
+            ),
+        ],
+        fix: &["See memory-released and bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::BeyondHeapBlock),
+        title: "The section would reach over the end of its heap block",
+        means: "The headers of the heap prove where the block ends that holds the address, and a section that began there would end behind it. No live object has its section there.",
+        arises: &[
+            "The object was freed, and the heap has cut its memory anew.",
+            "The pointer leads into another object: a wrong type, a wrong offset, an index too large.",
+        ],
+        confirm: &[run("!heap -x SECTION", "The block, its start and its size.")],
+        fix: &["See memory-released and bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ZeroInFreeBlock),
+        title: "The section is zero, and its heap block is free",
+        means: "DeleteCriticalSection leaves zeros, and a destructor that deletes the section mostly ends with freeing the object. Code still uses it.",
+        arises: &[
+            "The object was destroyed while another thread held, or waited for, its lock.",
+            "A stale pointer to an object that is gone.",
+        ],
+        confirm: &[run("!heap -x SECTION", "The block and its state.")],
+        fix: &[
+            "See deleted and memory-released: keep the object alive until its last user has left.",
+        ],
+    },
 ];

@@ -172,7 +172,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::NobodyDeletes),
         title: "No code of its module deletes it",
-        means: "The section is static data of a module, all code of which is in the dump. Each of its calls to DeleteCriticalSection passes the constant address of another section, or there is none. It is looked for only when the section is zero.",
+        means: "The section is static data of a module, all code of which is in the dump. Each of its calls to DeleteCriticalSection passes the constant address of another section, or there is none. Where the section is in no module, it is the module that used it whose calls all pass constants, although it initialises sections that are none. It is looked for only when the section is zero.",
         arises: &[
             "The program never deletes this section: its zeros are those it began with, or were written over it.",
             "Another module was given its address, and deletes it; or the function is looked up at run time, or imported late.",

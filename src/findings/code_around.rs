@@ -10,6 +10,7 @@ use crate::crash::stack;
 use crate::crash::tail_call;
 use crate::crash::uses;
 use crate::dump::memory::PointerWidth;
+use crate::dump::modules::Module;
 use crate::image::call_target::CallSite;
 use crate::image::registers::RegisterFile;
 
@@ -41,12 +42,7 @@ enum Direction {
 ///   hands its argument on to it; where the frame is a scan's, only an argument that is a constant.
 /// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    let zeros = [
-        FindingId::SectionAllZero,
-        FindingId::SectionZeroThenEntered,
-        FindingId::SectionZeroAtStop,
-    ];
-    if !zeros.iter().any(|id| has(findings, *id)) {
+    if !FindingId::ZEROS.iter().any(|id| has(findings, *id)) {
         return;
     }
     never_done(case, findings);
@@ -63,13 +59,26 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What the code of the section's own module never does to it; see [`uses::constants`].
+/// What the code of the section's own module never does to it, or, where it lies in none, the code of the module that made the call.
 fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.map(|section| section.address) else { return };
-    let Some(module) = case.scene.images.module_at(section) else { return };
-    let name = case.scene.dump.module_at(section).map_or("?", |module| module.file_name());
+    match case.scene.dump.module_at(section) {
+        Some(module) => static_never_done(case, section, module, findings),
+        None => never_deleted_by_caller(case, findings),
+    }
+}
+
+/// What the code of a static section's module never does to it; see [`uses::constants`].
+fn static_never_done(
+    case: Case<'_, '_>,
+    section: u64,
+    module: &Module,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(image) = case.scene.images.module_at(module.base) else { return };
+    let name = module.file_name();
     let lacks = |functions: &[&str]| {
-        uses::constants(case.scene, module, functions).is_some_and(|all| !all.contains(&section))
+        uses::constants(case.scene, image, functions).is_some_and(|all| !all.contains(&section))
     };
     for (id, functions, what) in [
         (FindingId::NobodyDeletes, uses::DELETES, "deletes"),
@@ -82,6 +91,34 @@ fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
                 format!("code of {name}"),
             ));
         }
+    }
+}
+
+/// The module that made the call initialises sections whose addresses are no constants, and deletes none such.
+///
+/// - situation: a section in the heap is made and deleted by whoever has its address.
+/// - example: `open` has failed and left an object zeroed; the only DeleteCriticalSection of the program is that of its runtime library, for
+///   a section of its own.
+/// - handling: not where the module lies in the folder of Windows, nor where it makes only static sections, or none: what another
+///   module made for it that one deletes.
+/// - test: `a_loop_passes_more_than_its_first` (tests/accuracy).
+fn never_deleted_by_caller(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let caller = case.lock.caller.and_then(|index| case.crash.frames.get(index));
+    let module = caller
+        .filter(|frame| frame.trust.is_exact())
+        .and_then(|frame| case.scene.dump.module_at(frame.lookup_address()))
+        .filter(|module| !module.is_of_windows());
+    let Some(module) = module else { return };
+    let Some(image) = case.scene.images.module_at(module.base) else { return };
+    let are_constants =
+        |functions: &[&str]| uses::constants(case.scene, image, functions).is_some();
+    if are_constants(uses::DELETES) && !are_constants(uses::INITIALISES) {
+        let name = module.file_name();
+        findings.push(Finding::new(
+            FindingId::NobodyDeletes,
+            format!("{name}, which made the call, initialises other than static sections, and deletes only static ones."),
+            format!("code of {name}"),
+        ));
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
     pointer_to_section(case, section, findings);
     table_of_functions(case, section, findings);
+    other_pointers(case, section, findings);
     static_storage(case, section, findings);
     unloaded_before(case, section, findings);
     if has(findings, FindingId::EveryFieldForeign) {
@@ -104,6 +105,38 @@ fn in_module(
             FindingId::DebugInfoInModule,
             format!(
                 "DebugInfo {word:#x} leads into {}, where no debug record lies.",
+                module.file_name()
+            ),
+            "ModuleList",
+        ));
+    }
+}
+
+/// The owner, the handle or the spin count is an address in a module of the program.
+///
+/// - situation: objects hold pointers to names and tables; the fields of a section behind the first hold numbers.
+/// - example: LockSemaphore 0x140004012, in the constants of the program, behind a DebugInfo that leads there too.
+/// - handling: modules outside the folder of Windows; only where more of the section is not ntdll's.
+/// - test: `an_object_with_pointers_is_no_section`.
+fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let Some(raw) = section.raw.filter(|_| FOREIGN.iter().any(|id| has(findings, *id))) else {
+        return;
+    };
+    let fields = [
+        ("OwningThread", raw.owning_thread),
+        ("LockSemaphore", raw.lock_semaphore),
+        ("SpinCount", raw.spin_count),
+    ];
+    let modules = &case.scene.dump;
+    let found = fields.into_iter().find_map(|(name, value)| {
+        let module = modules.module_at(value).filter(|module| !module.is_of_windows())?;
+        Some((name, value, module))
+    });
+    if let Some((name, value, module)) = found {
+        findings.push(Finding::new(
+            FindingId::PointersInside,
+            format!(
+                "{name} {value:#x} is an address in {}: a field of another object.",
                 module.file_name()
             ),
             "ModuleList",

@@ -197,3 +197,85 @@ fn a_section_near_by_is_told_from_an_array() {
     assert!(!near(0x50), "the next but one of an array of sections");
     assert!(!near(0x100), "too far");
 }
+
+/// Puts the header of one of Wine's blocks into the page: its size in units of 16 bytes, whether it is free, and its unused bytes.
+fn wine_block(world: &mut World, at: usize, units: u16, is_free: bool, unused: u8) {
+    let header = &mut world.page[at..at + 8];
+    header[..2].copy_from_slice(&units.to_le_bytes());
+    header[2] = is_free.into();
+    header[3] = unused;
+    header[6..].copy_from_slice(if is_free { b"FR" } else { b"US" });
+}
+
+/// A heap of Wine with the block of the section, which begins 16 bytes before it, and one behind.
+fn in_wine_heap(units: u16, is_free: bool, unused: u8) -> World {
+    let mut world = World::new();
+    world.page[0x10..0x14].copy_from_slice(&0xFFEE_FFEEu32.to_le_bytes());
+    wine_block(&mut world, 0x208, 0x1E, false, 0);
+    wine_block(&mut world, 0x3E8, units, is_free, unused);
+    let next = 0x3E8 + usize::from(units) * 16;
+    wine_block(&mut world, next, 4, false, 0);
+    world.page[next + 2] = if is_free { 2 } else { 0 };
+    world
+}
+
+#[test]
+fn a_section_over_the_end_of_its_block() {
+    assert!(!in_wine_heap(5, false, 8).has(FindingId::BeyondHeapBlock), "0x40 bytes");
+    let world = in_wine_heap(5, false, 17);
+    let said = statement(&world, FindingId::BeyondHeapBlock).unwrap();
+    assert!(said.contains("1 byte(s) behind"), "{said}");
+    assert!(
+        !in_wine_heap(4, true, 0).has(FindingId::BeyondHeapBlock),
+        "a free block has no object"
+    );
+}
+
+#[test]
+fn zeros_in_a_free_block_were_deleted_first() {
+    let mut world = in_wine_heap(6, true, 0);
+    assert!(world.has(FindingId::HeapBlockFree) && !world.has(FindingId::ZeroInFreeBlock));
+    world.section(SECTION, (0, 0, 0, 0, 0, 0));
+    assert!(world.has(FindingId::ZeroInFreeBlock) && !world.has(FindingId::HeapBlockFree));
+}
+
+#[test]
+fn a_text_from_the_first_to_the_last_byte_of_a_block() {
+    let filled = |from: usize, to: usize| {
+        let mut world = in_wine_heap(6, false, 8);
+        world.failure = Failure::DebugInfoAccess;
+        world.page[0x3F0 + from..0x3F0 + to].fill(b'x');
+        // LockCount, RecursionCount and OwningThread are what the call left.
+        world.page[0x408..0x418].fill(0);
+        world.found()
+    };
+    let whole = filled(0, 0x50);
+    assert!(has(&whole, FindingId::TextFillsBlock), "{whole:?}");
+    assert!(!has(&whole, FindingId::ContentsBeginBefore), "it says more");
+    assert!(has(&filled(0, 0x4A), FindingId::TextFillsBlock), "a text ends in zeros");
+    assert!(!has(&filled(0, 0x40), FindingId::TextFillsBlock), "it ends far before");
+    let behind = filled(8, 0x50);
+    assert!(
+        !has(&behind, FindingId::TextFillsBlock) && has(&behind, FindingId::ContentsBeginBefore)
+    );
+}
+
+#[test]
+fn an_object_with_pointers_is_no_section() {
+    let holding = |path: &'static str, semaphore: u64| {
+        let mut world = World::new();
+        world.section(SECTION, (0x5D, -3, 0, 0, semaphore, 0));
+        world.more = match path {
+            "app.exe" => {
+                |synth| synth.module(0x5000_0000, 0x2000, "C:\\app\\app.exe", [1, 0, 0, 0])
+            }
+            _ => |synth| {
+                synth.module(0x5000_0000, 0x2000, "C:\\Windows\\System32\\a.dll", [1, 0, 0, 0])
+            },
+        };
+        world.has(FindingId::PointersInside)
+    };
+    assert!(holding("app.exe", 0x5000_1012));
+    assert!(!holding("app.exe", 0x6000_1012));
+    assert!(!holding("a.dll", 0x5000_1012), "a module of Windows");
+}

@@ -1,10 +1,15 @@
 //! The block of a heap that the section is in, and links of lists where its fields should be.
 
-use super::{Case, Finding, FindingId};
+use super::{Case, Finding, FindingId, has, patterns};
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::is_possible_pointer;
 use crate::critsec::layout::Layout;
-use crate::dump::heap::{self, BlockState, HeapBlock};
+use crate::dump::heap::{self, BlockState, HeapBlock, HeapKind};
+
+/// Most bytes of a block searched for text.
+const MAX_TEXT: u64 = 0x1000;
+/// Zeros at the end of a block that ends with a text: its terminator, and what its length was rounded up to.
+const MAX_ZEROS: usize = 16;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
@@ -14,6 +19,10 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
     if let Some(block) = heap::block_at(dump, section.address) {
         block_state(section, block, findings);
+        if block.state != BlockState::FrontEnd {
+            beyond_block(section, block, findings);
+            text_of_block(case, section, block, findings);
+        }
     }
     list_links(case, section, findings);
 }
@@ -25,12 +34,14 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - handling: see [`heap::block_at`]; small blocks that do not prove themselves say nothing.
 /// - test: `the_state_of_the_heap_block_is_said`.
 fn block_state(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<Finding>) {
+    let is_zero = FindingId::ZEROS.iter().any(|id| has(findings, *id));
     let (id, word) = match block.state {
+        BlockState::Free if is_zero => (FindingId::ZeroInFreeBlock, "free"),
         BlockState::Free => (FindingId::HeapBlockFree, "free"),
         BlockState::Busy => (FindingId::HeapBlockBusy, "in use"),
-        BlockState::FrontEnd => return,
+        BlockState::FrontEnd | BlockState::Unproven => return,
     };
-    let heap = if block.page_heap { "page heap" } else { "the heap's header" };
+    let heap = if block.kind == HeapKind::Page { "page heap" } else { "the heap's header" };
     findings.push(Finding::new(
         id,
         format!(
@@ -41,6 +52,77 @@ fn block_state(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<F
         ),
         format!("memory before {:#x}", block.start),
     ));
+}
+
+/// The section would reach over the end of its block.
+///
+/// - situation: memory with a section was given back and cut anew; or the address is not that of a section.
+/// - example: the last 9 bytes of a block of 0x20, whose section would need 0x18.
+/// - handling: blocks whose headers prove themselves; what the program asked for is what counts.
+/// - test: `a_section_over_the_end_of_its_block`.
+fn beyond_block(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<Finding>) {
+    let end = section.address.saturating_add(Layout::of(section.width).size);
+    if block.state == BlockState::Busy && end > block.end() {
+        findings.push(Finding::new(
+            FindingId::BeyondHeapBlock,
+            format!(
+                "The section would end {} byte(s) behind the heap block {:#x} ({:#x} bytes) in which it begins.",
+                end.saturating_sub(block.end()),
+                block.start,
+                block.used
+            ),
+            format!("memory before {:#x}", block.start),
+        ));
+    }
+}
+
+/// A text fills the section's block from the first byte to the last.
+///
+/// - situation: text runs through the section; it came over a border, or has the memory for its own.
+/// - example: a block of 0x38 bytes that holds 0x38 bytes of HTML, with the section at +8.
+/// - handling: every byte that the program asked for is text, but for the fields that the call itself has written and for zeros
+///   behind its end; the text begins with the block, and goes on behind the section.
+/// - test: `a_text_from_the_first_to_the_last_byte_of_a_block`.
+fn text_of_block(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    block: HeapBlock,
+    findings: &mut Vec<Finding>,
+) {
+    if !has(findings, FindingId::EveryFieldForeign) {
+        return;
+    }
+    let layout = Layout::of(section.width);
+    let length = usize::try_from(block.used.min(MAX_TEXT)).unwrap_or(0);
+    let bytes = case.scene.dump.memory.read_up_to(block.start, length);
+    let at = |offset: u64| {
+        usize::try_from(section.address.saturating_add(offset).saturating_sub(block.start)).ok()
+    };
+    let parts = at(layout.lock_count).zip(at(layout.lock_semaphore)).zip(at(layout.size));
+    let Some(((touched, kept), end)) = parts else { return };
+    let (Some(front), Some(middle), Some(rest)) =
+        (bytes.get(..touched), bytes.get(kept..end), bytes.get(end..))
+    else {
+        return;
+    };
+    let text = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    let is_whole = bytes.len() == length && rest.len().saturating_sub(text) < MAX_ZEROS;
+    let parts = [front, middle, rest.get(..text).unwrap_or(rest)];
+    let is_text = parts.concat().iter().all(patterns::is_text_or_break);
+    if is_whole && is_text && text > 0 && !front.is_empty() {
+        // Where the text begins and ends says more than where it begins.
+        findings.retain(|other| other.id != FindingId::ContentsBeginBefore);
+        findings.push(Finding::new(
+            FindingId::TextFillsBlock,
+            format!(
+                "A text fills the heap block {:#x} ({:#x} bytes) from its first byte to its last; the section would lie at +{:#x} of it.",
+                block.start,
+                block.used,
+                section.address.saturating_sub(block.start)
+            ),
+            format!("memory at {:#x}", block.start),
+        ));
+    }
 }
 
 /// Links of a doubly linked list in place of the section's fields: the memory is something else now.

@@ -278,6 +278,16 @@ pub enum FindingId {
     AddressIsTwoNumbers,
     /// The complete list of debug records does not name a section whose memory is gone.
     ListLacksGoneSection,
+    /// The section would reach over the end of its heap block.
+    BeyondHeapBlock,
+    /// A live frame keeps something else where the section would be.
+    FrameOfAnother,
+    /// The owner, the handle or the spin count is an address in a module of the program.
+    PointersInside,
+    /// The section is zero, and lies in a free heap block.
+    ZeroInFreeBlock,
+    /// A text fills the section's heap block from the first byte to the last.
+    TextFillsBlock,
     /// No code of the section's module deletes it.
     NobodyDeletes,
     /// No code of the section's module initialises it.
@@ -289,6 +299,10 @@ pub enum FindingId {
 }
 
 impl FindingId {
+    /// The section is zero, or was before an Enter.
+    pub const ZEROS: [Self; 3] =
+        [Self::SectionAllZero, Self::SectionZeroThenEntered, Self::SectionZeroAtStop];
+
     /// The section's bytes are a fill: what allocators, or programs by themselves, write into memory.
     pub const FILLS: [Self; 5] = [
         Self::AllocationPattern,
@@ -440,6 +454,11 @@ impl FindingId {
             Self::InitializationPerhapsAhead => "initialization-perhaps-ahead",
             Self::AddressIsTwoNumbers => "address-is-two-numbers",
             Self::ListLacksGoneSection => "list-lacks-gone-section",
+            Self::BeyondHeapBlock => "beyond-heap-block",
+            Self::FrameOfAnother => "frame-of-another",
+            Self::PointersInside => "pointers-inside",
+            Self::ZeroInFreeBlock => "zero-in-free-block",
+            Self::TextFillsBlock => "text-fills-block",
             Self::NobodyDeletes => "nobody-deletes",
             Self::NobodyInitializes => "nobody-initializes",
             Self::AddressIsHalf => "address-is-half",

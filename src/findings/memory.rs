@@ -1,7 +1,7 @@
 //! Where the address points: the null page, code, a stack, memory that is gone.
 
 use super::space::{edge_of_memory, is_above_user_space, is_far_from_memory};
-use super::{Case, Finding, FindingId, half, has, record};
+use super::{Case, Finding, FindingId, frames, half, has, record};
 use crate::crash::operation::Failure;
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::is_user_address;
@@ -304,6 +304,9 @@ fn stacks(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Find
         };
     let statement = format!("{address:#x} lies on the stack of thread {thread:#x}, {remark}.");
     findings.push(Finding::new(id, statement, "stack pointers"));
+    if id != FindingId::OnDeadStack {
+        frames::collect(case, section, thread, findings);
+    }
 }
 
 /// What part of a stack an address is in.

@@ -5,6 +5,7 @@ mod code_around;
 mod contents;
 mod environment;
 pub mod evidence_rows;
+mod frames;
 mod half;
 mod handle;
 mod heap;

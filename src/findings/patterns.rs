@@ -273,7 +273,7 @@ fn is_text(byte: &u8) -> bool {
     byte.is_ascii_graphic() || *byte == b' '
 }
 
-fn is_text_or_break(byte: &u8) -> bool {
+pub(super) fn is_text_or_break(byte: &u8) -> bool {
     is_text(byte) || matches!(byte, b'\r' | b'\n' | b'\t')
 }
 

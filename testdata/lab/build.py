@@ -215,7 +215,7 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
         entry["section"] = "0x%x" % snap.section
     entry["handle"] = "0x%x" % snap.handle if snap.handle and not expected.get("handle_unknown") else "unknown"
     entry.update(thread="0x%x" % snap.thread_id, naming=naming, evidence=bool(handles and has_section and names_frames))
-    if snap.truth:
+    if snap.truth and PROGRAMS[name].get("oracle", True):
         entry["truth"] = "dumps/truth/%s-%s.json" % (name, set_name)
     entry["main_returns_to"] = "0x%x" % snap.main_returns_to
     entry["main_return_slot"] = "0x%x" % dumpwriter.find_on_stacks(snap, snap.main_returns_to)
@@ -262,7 +262,7 @@ def variants(name, set_name):
     if SETS[set_name].get("trace"):
         for kind, how in out.items():
             how.update(handles=True, newest_first=turn % 2 == (1 if kind == "wer" else 0))
-    if name.startswith(("v-", "n-", "m-", "k-", "q-", "w-")) and "wer" in out:  # these are there for what the bytes say: they have to be in
+    if name.startswith(("v-", "n-", "m-", "k-", "q-", "w-", "x-")) and "wer" in out:  # these are there for what the bytes say: they have to be in
         out["wer"].update(handles=True, keep_imports=True)
     return out
 
@@ -304,7 +304,7 @@ def make(name, set_name, again):
         subprocess.run(["zstd", os.environ.get("LAB_ZSTD", "-19"), "-q", "-f", "-o", path], input=dump, check=True)
         print("%s %d -> %d" % (path.name, len(dump), path.stat().st_size), flush=True)
         labels.append(entry)
-    if snap.truth:
+    if snap.truth and PROGRAMS[name].get("oracle", True):  # Wine's unwinder ends where the kernel has put an APC on the stack
         write_truth(name, set_name, snap)
     return labels
 

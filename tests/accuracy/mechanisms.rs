@@ -150,3 +150,47 @@ fn what_no_code_deletes_was_not_deleted() {
         assert_finding(name, "nobody-initializes", false);
     }
 }
+
+#[test]
+fn a_loop_passes_more_than_its_first() {
+    // Deleted in a loop over a table, by a function that is handed each element.
+    assert_finding("q-cleanup-x64-woa-events-procdump-ma", "nobody-deletes", false);
+    // Initialised through a register that holds the import for two calls: no call names the slot.
+    assert_finding("q-channel-x64-new-full", "nobody-initializes", false);
+    // In the heap, and only sections of the runtime library are deleted.
+    assert_finding("w-dspin-x86-old-procdump-ma", "nobody-deletes", true);
+}
+
+#[test]
+fn the_lab_walks_the_heap_of_wine() {
+    for name in ["closed-tail-x64-new-full", "closed-tail-x86-old-full"] {
+        assert_finding(name, "heap-block-busy", true);
+    }
+    assert_finding("w-dtagged-x86-new-procdump-ma", "beyond-heap-block", true);
+    assert_finding("w-cchunk-x64-woa-events-procdump-ma", "text-fills-block", true);
+    // A WER dump has the two headers around the block, and no more of the heap.
+    assert_finding("w-cjob-x86-old-wer", "text-fills-block", true);
+    assert_finding("w-cjob-x86-old-wer", "heap-block-busy", false);
+}
+
+#[test]
+fn the_frame_of_another_function() {
+    assert_finding("q-returned-x64-new-full", "frame-of-another", true);
+    assert_finding("n-gone-frame-x64-new-full", "frame-of-another", true);
+    // Locals of functions that are still running.
+    for name in [
+        "closed-indirect-x64-new-full",
+        "h-copied-stack-x64-new-full",
+        "n-f-raw-stack-residue-x64-new-full",
+        "q-token-x64-woa-events-full",
+    ] {
+        assert_finding(name, "frame-of-another", false);
+    }
+}
+
+#[test]
+fn the_argument_is_in_its_register_at_the_start_of_the_function() {
+    let (_, report) = report("w-dnode-x64-new-full");
+    let section = report.critical_section.as_ref().unwrap();
+    assert_eq!(section.address, "0xfeeefeeefeeefeee");
+}

@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(
                 NeverInitialized,
-                -1.0,
+                -1.1,
                 "static data begins as zeros; old bytes need a buffer there that is used for objects",
             ),
             w(Corrupted, 0.5, "something wrote there since the module was loaded"),
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(BadPointer, 0.7, "a text has just this address"),
             w(NeverInitialized, 0.7, "a block that held a text before begins here"),
-            w(MemoryReleased, 0.5, "a block that holds a text now begins here"),
+            w(MemoryReleased, 0.7, "a block that holds a text now begins here"),
             w(Corrupted, -1.5, "an overrun comes from before the section"),
         ],
     ),
@@ -212,7 +212,7 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::SectionNearBy,
         Group::Neighbours,
         &[
-            w(BadPointer, 1.0, "the address of the object was passed for that of its section"),
+            w(BadPointer, 1.3, "the address of the object was passed for that of its section"),
             w(Corrupted, -0.5, "the section of this object lies elsewhere"),
         ],
     ),
@@ -289,6 +289,74 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(Deleted, 0.5, "a destructor deletes, then the memory goes"),
             w(BadPointer, 0.3, "what is no section is on no list"),
+        ],
+    ),
+    row(
+        FindingId::BeyondHeapBlock,
+        Group::Contents,
+        &[
+            w(BadPointer, 2.5, "no object with a section there fits into the block"),
+            w(MemoryReleased, 2.0, "the memory was cut anew since"),
+            w(
+                Corrupted,
+                -3.0,
+                "what is written over a section does not move the borders of its block",
+            ),
+            w(NeverInitialized, -3.0, "the object would not fit into its block"),
+            w(HandleClosed, -3.0, "a live section lies inside one block"),
+            w(NotOwner, -3.0, "a live section lies inside one block"),
+            w(Copied, -2.0, "a copy needs as much room"),
+            w(
+                Deleted,
+                -2.0,
+                "a section that was deleted lies inside one block, unless that was freed too",
+            ),
+        ],
+    ),
+    row(
+        FindingId::ZeroInFreeBlock,
+        Group::Memory,
+        &[
+            w(Deleted, 2.0, "a destructor deletes the section, then the object is freed"),
+            w(MemoryReleased, 2.0, "the heap counts the memory as free"),
+            w(HandleClosed, -1.5, "a section in use is not in a free block"),
+            w(NeverInitialized, -1.0, "a section in use is not in a free block"),
+        ],
+    ),
+    row(
+        FindingId::FrameOfAnother,
+        Group::Memory,
+        &[
+            w(MemoryReleased, 3.0, "the function that had the section on its stack has returned"),
+            w(BadPointer, 1.0, "it may be another variable"),
+            w(Corrupted, -2.0, "no section is there to be overwritten"),
+            w(NeverInitialized, -2.0, "no section is there to be initialised"),
+            w(HandleClosed, -3.0, "no section is there"),
+            w(Deleted, -1.0, "a local is deleted before its function returns"),
+        ],
+    ),
+    row(
+        FindingId::PointersInside,
+        Group::Contents,
+        &[
+            w(BadPointer, 1.5, "another object has just this address"),
+            w(MemoryReleased, 1.2, "another object lives there now"),
+            w(NeverInitialized, 0.8, "old memory may hold an object of its last owner"),
+            w(Corrupted, -1.5, "an overrun seldom writes the address of a module's data just here"),
+            w(HandleClosed, -2.0, "a section holds no addresses of the program there"),
+        ],
+    ),
+    row(
+        FindingId::TextFillsBlock,
+        Group::Contents,
+        &[
+            w(MemoryReleased, 1.2, "the block belongs to the text now"),
+            w(
+                NeverInitialized,
+                0.8,
+                "the block held just this text before, and nothing of an object was made there since",
+            ),
+            w(Corrupted, -0.7, "an overrun seldom begins and ends with the object's own block"),
         ],
     ),
     row(

@@ -18,7 +18,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 4;
+pub const MODEL_VERSION: u32 = 5;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +88,9 @@ pub fn group_of(row: &Row, findings: &[Finding]) -> Option<Group> {
     // Beside foreign fields a spin count that could be any number vouches for nothing.
     let is_chance = row.finding == FindingId::SpinCountPlausible
         && has(&[FindingId::EveryFieldForeign, FindingId::HeadForeign]);
+    // Nor does a block in use, where the bytes are another object's.
+    let is_others = row.finding == FindingId::HeapBlockBusy && (is_foreign || has(OTHERS));
+    let is_chance = is_chance || is_others;
     if is_part && has(&FindingId::FILLS) || is_chance {
         None
     } else if is_part && is_foreign {
@@ -105,6 +108,21 @@ const SHAPES: &[FindingId] = &[
     FindingId::OnlyRecordDamaged,
     FindingId::OnlyRecordRedirected,
     FindingId::OnlyRecordNull,
+];
+
+/// Findings by which the bytes are those of another object, or of none.
+const OTHERS: &[FindingId] = &[
+    FindingId::AllocationPattern,
+    FindingId::FreePattern,
+    FindingId::GuardPattern,
+    FindingId::AmbiguousPattern,
+    FindingId::RepeatedByte,
+    FindingId::FunctionTableInside,
+    FindingId::PointsToSection,
+    FindingId::DebugInfoImpossible,
+    FindingId::DebugInfoInModule,
+    FindingId::DebugRecordInvalid,
+    FindingId::MoreWaitersThanThreads,
 ];
 
 /// What is said of single fields.

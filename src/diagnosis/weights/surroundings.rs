@@ -240,6 +240,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(MemoryReleased, 4.0, "the heap counts the memory as free"),
             w(Deleted, 1.0, "freed memory was usually deleted first"),
+            w(Copied, 0.7, "a container that grew has copied it, and freed its old block"),
             w(HandleClosed, -1.5, "a section in use is not in a free block"),
             w(NeverInitialized, -1.0, "a section in use is not in a free block"),
         ],
