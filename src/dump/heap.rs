@@ -61,7 +61,7 @@ pub struct HeapBlock {
     pub start: u64,
     /// Bytes from there to the next block's header.
     pub size: u64,
-    /// Bytes from there that the program has asked for, at most `size`; those of a free block are all of it.
+    /// Bytes from there that the program can have asked for.
     pub used: u64,
     /// Its state.
     pub state: BlockState,
@@ -232,8 +232,6 @@ struct Header {
     size: u16,
     flags: u8,
     previous_size: u16,
-    /// UnusedBytes: what of the block the program has not asked for, in bytes.
-    unused: u8,
 }
 
 /// Reads the header at `at`; `None` when its checksum is wrong.
@@ -248,12 +246,11 @@ fn header(
     for (byte, key) in bytes.iter_mut().zip(encoding) {
         *byte ^= key;
     }
-    let [size_low, size_high, flags, checksum, previous_low, previous_high, _, unused] = bytes;
+    let [size_low, size_high, flags, checksum, previous_low, previous_high, ..] = bytes;
     (checksum == size_low ^ size_high ^ flags).then_some(Header {
         size: u16::from_le_bytes([size_low, size_high]),
         flags,
         previous_size: u16::from_le_bytes([previous_low, previous_high]),
-        unused,
     })
 }
 
@@ -293,9 +290,8 @@ fn walk<'w>(
             (true, false) => BlockState::Busy,
         };
         let size = bytes.saturating_sub(layout.granule);
-        // The last bytes of an x64 block lie in the next one's header, which its own unused bytes count too.
-        let asked = bytes.saturating_sub(u64::from(found.unused));
-        let used = if state == BlockState::Busy { asked.min(size) } else { size };
+        // The last bytes of an x64 block may lie before the code in the next one's header.
+        let used = if state == BlockState::Busy { size.saturating_add(layout.code) } else { size };
         Some(HeapBlock { start, size, used, state, kind: HeapKind::Nt })
     })
     .take(MAX_BLOCKS)
