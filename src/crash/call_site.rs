@@ -21,6 +21,8 @@ use std::collections::HashSet;
 
 /// Most bytes of code looked at before a call.
 const WINDOW: u64 = 256;
+/// Most bytes of code looked at behind a call on x86, where no unwind data says how far its function goes.
+const WINDOW_BEHIND: u64 = 0x400;
 /// Most bytes of a function that is looked at whole.
 const MAX_FUNCTION: u64 = 0x4000;
 /// Most instructions followed backwards.
@@ -124,7 +126,8 @@ pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) ->
 /// - situation: nothing in the dump says what a saved register of the caller held.
 /// - example: `lea rbp, [rsp+80h]`, and later `mov rcx, [rbp+200h]`; or a function that is handed the section and
 ///   passes it on: `sub rsp, 28h`, `call [__imp_LeaveCriticalSection]`.
-/// - handling: as in [`argument`], past calls too, to a constant, the stack pointer, or the function's own first argument.
+/// - handling: as in [`argument`], past calls too, to a constant, the stack pointer, or the function's own first argument; of a loop
+///   around the call only where unwind data gives the function.
 /// - test: `an_argument_is_followed_to_the_functions_own`.
 #[must_use]
 pub fn deep_argument(
@@ -132,45 +135,95 @@ pub fn deep_argument(
     return_address: u64,
     call_address: u64,
 ) -> Option<Argument> {
-    let mut instructions = before(scene, call_address, return_address)?;
-    let heads = loops_around(scene, return_address, call_address);
-    // Of a loop around the call, what stands before its head ran for the first round only.
-    let reached = instructions.iter().position(|one| heads.contains(&one.ip()));
-    instructions.truncate(reached.map_or(instructions.len(), |head| head.saturating_add(1)));
+    let instructions = behind_loops(scene, return_address, call_address)
+        .or_else(|| before(scene, call_address, return_address))?;
     deep(&instructions, call_address, function_start(scene, return_address))
 }
 
-/// Whether a register of the instruction at `ip` still holds the first argument of its function (x64): every way from the function's
-/// start leads over the same moves.
+/// Whether [`deep_argument`] minds the loops around a call.
+#[must_use]
+pub fn knows_loops(scene: Scene<'_, '_>, return_address: u64) -> bool {
+    whole_function(scene, return_address).is_some()
+}
+
+/// The constant that a call passes in each of its rounds.
+#[must_use]
+pub fn constant(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Option<Argument> {
+    let instructions = behind_loops(scene, return_address, call_address)?;
+    let run = straight(&instructions, call_address);
+    let found = match scene.dump.system.pointer_width {
+        PointerWidth::Eight => trace(run, Iced::RCX, PointerWidth::Eight),
+        PointerWidth::Four => pushed(run),
+    };
+    found.filter(Argument::is_constant)
+}
+
+/// The instructions before a call, last first, that run again in each round of a loop around it.
+///
+/// - situation: a register or a local is set before a loop and stepped in it.
+/// - example: `lea rbx, table`, `again: mov rcx, rbx`, `call close`, `add rbx, 28h`, `jne again`.
+/// - handling: the branches behind the call lead back to where a loop begins; what stands before ran for the first round only. The
+///   function is known by unwind data, else nothing is said (x64); on x86 the branches of a window behind the call count, of whichever
+///   function.
+/// - test: `a_loop_passes_more_than_its_first` (tests/accuracy).
+fn behind_loops(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+    call_address: u64,
+) -> Option<Vec<Instruction>> {
+    let mut instructions = before(scene, call_address, return_address)?;
+    let behind = match scene.dump.system.pointer_width {
+        PointerWidth::Eight => whole_function(scene, return_address)?,
+        PointerWidth::Four => decode_up_to(scene, return_address, WINDOW_BEHIND),
+    };
+    let heads: HashSet<u64> = behind
+        .iter()
+        .filter(|one| one.ip() > call_address && is_branch(one))
+        .map(Instruction::near_branch_target)
+        .filter(|target| *target <= call_address)
+        .collect();
+    let reached = instructions.iter().position(|one| heads.contains(&one.ip()));
+    instructions.truncate(reached.map_or(instructions.len(), |head| head.saturating_add(1)));
+    Some(instructions)
+}
+
+/// The instructions of at most `window` bytes, up to one that is none.
+fn decode_up_to(scene: Scene<'_, '_>, start: u64, window: u64) -> Vec<Instruction> {
+    let bytes = scene.dump.memory.read_up_to(start, usize::try_from(window).unwrap_or(0));
+    let mut decoder = Decoder::with_ip(32, &bytes, start, DecoderOptions::NONE);
+    let mut found = Vec::new();
+    while decoder.can_decode() && scene.flows.spend(1) {
+        let one = decoder.decode();
+        if one.is_invalid() {
+            break;
+        }
+        found.push(one);
+    }
+    found
+}
+
+/// Whether a register of the instruction at `ip` still holds the first argument of its function (x64): nothing but moves leads from the
+/// function's start to it, and no branch leads back there.
 #[must_use]
 pub(super) fn holds_argument(scene: Scene<'_, '_>, ip: u64, register: Register) -> bool {
     let held = || {
         (scene.dump.system.pointer_width == PointerWidth::Eight && !scene.is_arm64())
             .then_some(())?;
-        let start = function_start(scene, ip.checked_add(1)?)?;
-        let mut run = decode(scene, start, ip)?;
+        let function = whole_function(scene, ip.checked_add(1)?)?;
+        let start = function.first()?.ip();
+        let place = function.iter().position(|one| one.ip() == ip)?;
+        let comes_back =
+            |one: &Instruction| is_branch(one) && (start..=ip).contains(&one.near_branch_target());
+        let mut run = function.get(..place)?.to_vec();
         run.reverse();
-        (run.len() <= MAX_STEPS && straight(&run, ip).len() == run.len()).then_some(())?;
-        let is_straight = !run.iter().any(|one| is_branch(one) || is_call(one));
-        let place = Place::Register(theirs(register));
+        let is_straight = !run.iter().any(|one| is_branch(one) || is_call(one) || ends(one));
+        (run.len() <= MAX_STEPS && is_straight && !function.iter().any(comes_back)).then_some(())?;
         let entry = Some(Entry { start, frame: 0 });
         let walk = Walk { width: PointerWidth::Eight, deep: true, entry };
-        let argument = walk.follow(&run, place, vec![0]).filter(|_| is_straight)?;
+        let argument = walk.follow(&run, Place::Register(theirs(register)), vec![0])?;
         Some(matches!(argument.base, Base::Own(_)) && argument.displacements == [0])
     };
     held() == Some(true)
-}
-
-/// Where the loops around a call begin: what the branches behind it lead back to.
-///
-/// - situation: a register or a local is set before a loop and stepped in it.
-/// - example: `lea rbx, table`, `again: mov rcx, rbx`, `call close`, `add rbx, 28h`, `jne again`.
-/// - handling: the branches behind the call, in its function by unwind data (x64).
-/// - test: `a_loop_passes_more_than_its_first` (tests/accuracy).
-fn loops_around(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Vec<u64> {
-    let function = whole_function(scene, return_address).unwrap_or_default();
-    let behind = function.iter().filter(|one| one.ip() > call_address && is_branch(one));
-    behind.map(Instruction::near_branch_target).filter(|target| *target <= call_address).collect()
 }
 
 fn deep(

@@ -44,6 +44,15 @@ fn a_free_block_is_free() {
     assert_eq!(at(0x10B0), Some((0x10B0, BlockState::Busy)));
 }
 
+/// `new CRITICAL_SECTION`: 0x28 bytes of a block of 0x30 with its header.
+#[test]
+fn a_block_reaches_into_the_header_of_the_next() {
+    let base = 0x50_0000;
+    let file = Synth::new(Cpu::Amd64).memory(base, heap(base, &[(3, 1), (6, 1)], KEY)).build();
+    let block = block_at(&Dump::parse(&file).unwrap(), base + 0x1010).unwrap();
+    assert_eq!((block.start, block.used), (base + 0x1010, 0x28));
+}
+
 #[test]
 fn a_header_that_does_not_prove_itself_ends_the_walk() {
     let base = 0x50_0000;

@@ -50,12 +50,11 @@ impl Module {
         self.base.saturating_add(self.size)
     }
 
-    /// Whether the file lies in the folder of Windows, by its path: a part of the system, or of the runtime libraries that come with it.
+    /// Whether the file is the program's own, by its path: it has one, and that does not lead through the folder of Windows, where the
+    /// system and the runtime libraries that come with it lie.
     #[must_use]
-    pub fn is_of_windows(&self) -> bool {
-        let path = self.name.to_ascii_lowercase();
-        let folders = path.split(['\\', '/']).skip(1);
-        folders.take(1).any(|folder| folder == "windows" || folder == "winnt")
+    pub fn is_of_program(&self) -> bool {
+        is_of_program(&self.name)
     }
 
     /// The file name is `name`, without regard to case.
@@ -63,6 +62,12 @@ impl Module {
     pub fn is_named(&self, name: &str) -> bool {
         self.file_name().eq_ignore_ascii_case(name)
     }
+}
+
+fn is_of_program(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let folders: Vec<&str> = path.split(['\\', '/']).collect();
+    folders.len() > 1 && !folders.iter().any(|one| matches!(*one, "windows" | "winnt"))
 }
 
 /// The part of a Windows path behind its last separator.
@@ -185,5 +190,24 @@ fn read_codeview(raw: &[u8]) -> Option<(String, String)> {
             Some((format!("{stamp:08X}{age:x}"), text::utf8(raw.get(16..)?)))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_program;
+
+    #[test]
+    fn the_programs_own_modules_lie_outside_windows() {
+        assert!(is_of_program("C:\\Program Files\\Contoso\\app.exe"));
+        for path in [
+            "C:\\Windows\\System32\\a.dll",
+            "\\\\?\\C:\\WINDOWS\\WinSxS\\x86\\a.dll",
+            "\\Device\\HarddiskVolume1\\Windows\\a.dll",
+            "a.dll",
+            "",
+        ] {
+            assert!(!is_of_program(path), "{path}");
+        }
     }
 }

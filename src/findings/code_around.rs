@@ -8,7 +8,7 @@ use crate::crash::frame::{Frame, Trust};
 use crate::crash::operation::{self, Operation};
 use crate::crash::stack;
 use crate::crash::tail_call;
-use crate::crash::uses;
+use crate::crash::uses::{self, Passed};
 use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
 use crate::image::call_target::CallSite;
@@ -68,7 +68,7 @@ fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What the code of a static section's module never does to it; see [`uses::constants`].
+/// What the code of a static section's module never does to it; see [`uses::of`].
 fn static_never_done(
     case: Case<'_, '_>,
     section: u64,
@@ -77,9 +77,7 @@ fn static_never_done(
 ) {
     let Some(image) = case.scene.images.module_at(module.base) else { return };
     let name = module.file_name();
-    let lacks = |functions: &[&str]| {
-        uses::constants(case.scene, image, functions).is_some_and(|all| !all.contains(&section))
-    };
+    let lacks = |functions: &[&str]| matches!(uses::of(case.scene, image, functions), Some(Passed::Constants(all)) if !all.contains(&section));
     for (id, functions, what) in [
         (FindingId::NobodyDeletes, uses::DELETES, "deletes"),
         (FindingId::NobodyInitializes, uses::INITIALISES, "initialises"),
@@ -94,7 +92,7 @@ fn static_never_done(
     }
 }
 
-/// The module that made the call initialises sections whose addresses are no constants, and deletes none such.
+/// The module that made the call initialises sections whose addresses do not stand in its code, and deletes none such.
 ///
 /// - situation: a section in the heap is made and deleted by whoever has its address.
 /// - example: `open` has failed and left an object zeroed; the only DeleteCriticalSection of the program is that of its runtime library, for
@@ -107,16 +105,17 @@ fn never_deleted_by_caller(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let module = caller
         .filter(|frame| frame.trust.is_exact())
         .and_then(|frame| case.scene.dump.module_at(frame.lookup_address()))
-        .filter(|module| !module.is_of_windows());
+        .filter(|module| module.is_of_program());
     let Some(module) = module else { return };
     let Some(image) = case.scene.images.module_at(module.base) else { return };
-    let are_constants =
-        |functions: &[&str]| uses::constants(case.scene, image, functions).is_some();
-    if are_constants(uses::DELETES) && !are_constants(uses::INITIALISES) {
+    let passed = |functions: &[&str]| uses::of(case.scene, image, functions);
+    if matches!(passed(uses::DELETES), Some(Passed::Constants(_)))
+        && matches!(passed(uses::INITIALISES), Some(Passed::Other))
+    {
         let name = module.file_name();
         findings.push(Finding::new(
             FindingId::NobodyDeletes,
-            format!("{name}, which made the call, initialises other than static sections, and deletes only static ones."),
+            format!("{name}, which made the call, initialises sections by pointers, and deletes none so: only ones whose addresses stand in its code."),
             format!("code of {name}"),
         ));
     }

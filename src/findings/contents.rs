@@ -4,7 +4,7 @@
 use super::patterns::{self, Extent};
 use super::{Case, Finding, FindingId, field_at, has};
 use crate::critsec::debug_info::DebugInfoState;
-use crate::critsec::{CriticalSection, search};
+use crate::critsec::{CriticalSection, search, spin_count};
 
 /// Pointers to code, side by side, that make a table of functions.
 const TABLE: u64 = 2;
@@ -116,7 +116,7 @@ fn in_module(
 ///
 /// - situation: objects hold pointers to names and tables; the fields of a section behind the first hold numbers.
 /// - example: LockSemaphore 0x140004012, in the constants of the program, behind a DebugInfo that leads there too.
-/// - handling: modules outside the folder of Windows; only where more of the section is not ntdll's.
+/// - handling: modules of the program, by their paths; not a spin count that may be one, at whatever address a module lies; only where more of the section is not ntdll's.
 /// - test: `an_object_with_pointers_is_no_section`.
 fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let Some(raw) = section.raw.filter(|_| FOREIGN.iter().any(|id| has(findings, *id))) else {
@@ -128,8 +128,10 @@ fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
         ("SpinCount", raw.spin_count),
     ];
     let modules = &case.scene.dump;
+    let is_spin = |name: &str, value: u64| name == "SpinCount" && spin_count::is_plausible(value);
     let found = fields.into_iter().find_map(|(name, value)| {
-        let module = modules.module_at(value).filter(|module| !module.is_of_windows())?;
+        (!is_spin(name, value)).then_some(())?;
+        let module = modules.module_at(value).filter(|module| module.is_of_program())?;
         Some((name, value, module))
     });
     if let Some((name, value, module)) = found {

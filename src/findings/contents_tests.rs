@@ -236,6 +236,10 @@ fn zeros_in_a_free_block_were_deleted_first() {
     let mut world = in_wine_heap(6, true, 0);
     assert!(world.has(FindingId::HeapBlockFree) && !world.has(FindingId::ZeroInFreeBlock));
     world.section(SECTION, (0, 0, 0, 0, 0, 0));
+    let found = world.found();
+    assert!(!has(&found, FindingId::ZeroInFreeBlock), "nobody has used this memory");
+    assert!(!has(&found, FindingId::HeapBlockFree));
+    world.page[0x430] = 7;
     assert!(world.has(FindingId::ZeroInFreeBlock) && !world.has(FindingId::HeapBlockFree));
 }
 
@@ -278,4 +282,9 @@ fn an_object_with_pointers_is_no_section() {
     assert!(holding("app.exe", 0x5000_1012));
     assert!(!holding("app.exe", 0x6000_1012));
     assert!(!holding("a.dll", 0x5000_1012), "a module of Windows");
+    // A spin count may lie where a module does.
+    let mut world = World::new();
+    world.section(SECTION, (0x5D, -3, 0, 0, 0x1F0, 0x0200_07D0));
+    world.more = |synth| synth.module(0x0200_0000, 0x1_0000, "C:\\app\\a.dll", [1, 0, 0, 0]);
+    assert!(!world.has(FindingId::PointersInside));
 }

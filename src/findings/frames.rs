@@ -14,7 +14,7 @@ const MAX_FRAMES: usize = 64;
 ///
 /// - situation: a pointer to a section on a stack is live, and the function that had it there has returned; the next call's frame is there.
 /// - example: a return address of a live frame at the section's +0x10; a function that reads its own counter at the section's +8.
-/// - handling: frames that are certain; between the stack pointer of one and the return address that leads out of it lies its own.
+/// - handling: frames that are certain, from the innermost on; between the stack pointer of one and the return address that leads out of it lies its own.
 /// - test: `the_frame_of_another_function` (tests/accuracy).
 pub(super) fn collect(
     case: Case<'_, '_>,
@@ -24,8 +24,7 @@ pub(super) fn collect(
 ) {
     let size = Layout::of(section.width).size;
     let frames = if thread == case.crash.thread_id {
-        let skipped = case.lock.caller.unwrap_or(0);
-        case.crash.frames.iter().skip(skipped).cloned().collect()
+        case.crash.frames.clone()
     } else {
         let context = case.scene.dump.thread(thread).and_then(|thread| thread.context.as_ref());
         let registers = context.and_then(RegisterFile::from_context);
@@ -34,37 +33,25 @@ pub(super) fn collect(
     let certain = frames.iter().take_while(|frame| frame.trust.is_exact()).count();
     let Some(end) = section.address.checked_add(size) else { return };
     let pairs = frames.iter().zip(frames.iter().skip(1)).take(certain.saturating_sub(1));
-    for (frame, caller) in pairs {
+    let skipped = if thread == case.crash.thread_id { case.lock.caller.unwrap_or(0) } else { 0 };
+    for (frame, caller) in pairs.skip(skipped) {
         let Some((sp, slot)) = frame.registers.sp().zip(caller.return_slot) else { continue };
         if section.address < sp || section.address >= slot {
             continue;
         }
-        let found = if slot < end {
-            Some((
-                slot,
-                format!(
-                    "the return address to {}",
-                    place::describe(case.scene.dump, caller.registers.ip())
-                ),
-            ))
+        let what = if slot < end {
+            let to = place::describe(case.scene.dump, caller.registers.ip());
+            Some(format!("the return address to {to} at {slot:#x}"))
         } else {
             locals::inside(case.scene, frame, section.address, size).map(|local| {
-                (
-                    local.address,
-                    format!(
-                        "a variable of the function around {}",
-                        place::describe(case.scene.dump, local.instruction)
-                    ),
-                )
+                let function = place::describe(case.scene.dump, local.instruction);
+                format!("a variable at {:#x} of the function around {function}", local.address)
             })
         };
-        if let Some((at, what)) = found {
+        if let Some(what) = what {
             findings.push(Finding::new(
                 FindingId::FrameOfAnother,
-                format!(
-                    "At +{:#x} of the section is {what}, whose frame is live on thread {thread:#x}.",
-                    at.saturating_sub(section.address)
-                ),
+                format!("Where the section would be is {what}, whose frame is live on thread {thread:#x}."),
                 format!("stack of thread {thread:#x}"),
             ));
         }

@@ -6,8 +6,10 @@ use crate::critsec::debug_info::is_possible_pointer;
 use crate::critsec::layout::Layout;
 use crate::dump::heap::{self, BlockState, HeapBlock, HeapKind};
 
-/// Most bytes of a block searched for text.
+/// Most bytes of a block that can be filled by a text.
 const MAX_TEXT: u64 = 0x1000;
+/// Bytes on either side of zeros that tell whether an object was there.
+const AROUND: u64 = 0x100;
 /// Zeros at the end of a block that ends with a text: its terminator, and what its length was rounded up to.
 const MAX_ZEROS: usize = 16;
 
@@ -18,7 +20,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         return;
     }
     if let Some(block) = heap::block_at(dump, section.address) {
-        block_state(section, block, findings);
+        block_state(case, section, block, findings);
         if block.state != BlockState::FrontEnd {
             beyond_block(section, block, findings);
             text_of_block(case, section, block, findings);
@@ -33,9 +35,15 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - example: HEAP_ENTRY without the busy bit before the section's object.
 /// - handling: see [`heap::block_at`]; small blocks that do not prove themselves say nothing.
 /// - test: `the_state_of_the_heap_block_is_said`.
-fn block_state(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<Finding>) {
+fn block_state(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    block: HeapBlock,
+    findings: &mut Vec<Finding>,
+) {
     let is_zero = FindingId::ZEROS.iter().any(|id| has(findings, *id));
     let (id, word) = match block.state {
+        BlockState::Free if is_zero && is_untouched(case, section, block) => return,
         BlockState::Free if is_zero => (FindingId::ZeroInFreeBlock, "free"),
         BlockState::Free => (FindingId::HeapBlockFree, "free"),
         BlockState::Busy => (FindingId::HeapBlockBusy, "in use"),
@@ -52,6 +60,20 @@ fn block_state(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<F
         ),
         format!("memory before {:#x}", block.start),
     ));
+}
+
+/// Whether what lies around zeros in a free block is zero too: memory that nobody has used, of which nothing can be said.
+fn is_untouched(case: Case<'_, '_>, section: &CriticalSection, block: HeapBlock) -> bool {
+    let memory = &case.scene.dump.memory;
+    let size = Layout::of(section.width).size;
+    let end = section.address.saturating_add(size);
+    let first = section.address.saturating_sub(AROUND).max(block.start);
+    let last = end.saturating_add(AROUND).min(block.end());
+    let is_zero = |from: u64, to: u64| {
+        let length = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
+        memory.read_up_to(from, length).iter().all(|byte| *byte == 0)
+    };
+    is_zero(first, section.address) && is_zero(end, last)
 }
 
 /// The section would reach over the end of its block.
@@ -89,11 +111,11 @@ fn text_of_block(
     block: HeapBlock,
     findings: &mut Vec<Finding>,
 ) {
-    if !has(findings, FindingId::EveryFieldForeign) {
+    if !has(findings, FindingId::EveryFieldForeign) || block.used > MAX_TEXT {
         return;
     }
     let layout = Layout::of(section.width);
-    let length = usize::try_from(block.used.min(MAX_TEXT)).unwrap_or(0);
+    let length = usize::try_from(block.used).unwrap_or(0);
     let bytes = case.scene.dump.memory.read_up_to(block.start, length);
     let at = |offset: u64| {
         usize::try_from(section.address.saturating_add(offset).saturating_sub(block.start)).ok()

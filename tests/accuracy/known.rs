@@ -78,6 +78,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "x-gstatus-x64-new-full",
             "x-gtoken-x64-new-procdump-ma",
             "x-gvoice-x64-woa-events-full",
+            "x-hcompat-x86-old-procdump-ma",
             "x-hcram-x64-woa-events-full",
             "x-hlookup-x86-new-procdump-ma",
             "x-hmodules-x64-new-wer",

@@ -89,7 +89,7 @@ pub fn group_of(row: &Row, findings: &[Finding]) -> Option<Group> {
     let is_chance = row.finding == FindingId::SpinCountPlausible
         && has(&[FindingId::EveryFieldForeign, FindingId::HeadForeign]);
     // Nor does a block in use, where the bytes are another object's.
-    let is_others = row.finding == FindingId::HeapBlockBusy && (is_foreign || has(OTHERS));
+    let is_others = row.finding == FindingId::HeapBlockBusy && has(OTHERS);
     let is_chance = is_chance || is_others;
     if is_part && has(&FindingId::FILLS) || is_chance {
         None
@@ -112,6 +112,8 @@ const SHAPES: &[FindingId] = &[
 
 /// Findings by which the bytes are those of another object, or of none.
 const OTHERS: &[FindingId] = &[
+    FindingId::EveryFieldForeign,
+    FindingId::HeadForeign,
     FindingId::AllocationPattern,
     FindingId::FreePattern,
     FindingId::GuardPattern,

@@ -15,6 +15,8 @@ const FREE: u16 = 0x5246;
 const FLAG_FREE: u8 = 1;
 /// The block before is free.
 const FLAG_PREVIOUS_FREE: u8 = 2;
+/// Those two, and what a program may ask for (HEAP_ADD_USER_INFO and its like).
+const KNOWN_FLAGS: u8 = FLAG_FREE | FLAG_PREVIOUS_FREE | 0xF0;
 /// Bytes of a header; the program's bytes begin behind it.
 const HEADER: u64 = 8;
 /// Most bytes below an address searched for a header without a walk.
@@ -72,7 +74,11 @@ fn proven(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
         .take_while(|region| allocation.is_none_or(|base| *region >= base))
         .take_while(|region| memory.u8(*region).is_some());
     let first = regions.find_map(|region| first_block(memory, width, region))?;
-    walk(memory, width, first).find(|block| block.contains(address))
+    let block = walk(memory, width, first).find(|block| block.contains(address))?;
+    let next = block.start.checked_add(block.size)?;
+    // A header that leads nowhere proves nothing; the last block ends where the heap's memory does.
+    let is_followed = header(memory, width, next).is_some() || memory.u8(next).is_none();
+    is_followed.then_some(block)
 }
 
 /// The first header of the region that begins at an address: behind `struct heap`, whose length varies, or `SUBHEAP`.
@@ -106,6 +112,7 @@ fn header(memory: &AddressSpace<'_>, width: PointerWidth, at: u64) -> Option<Hea
     let mut bytes = [0; 8];
     memory.read(at, &mut bytes)?;
     let [low, high, flags, tail, _, _, type_low, type_high] = bytes;
+    (flags & !KNOWN_FLAGS == 0).then_some(())?;
     let is_free = flags & FLAG_FREE != 0;
     let wanted = if is_free { FREE } else { USED };
     let above = if is_free { u64::from(tail) << 16 } else { 0 };

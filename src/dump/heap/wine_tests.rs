@@ -23,6 +23,11 @@ fn heap(blocks: &[(u16, u8, u8)]) -> Vec<u8> {
         bytes[at + 6..at + 8].copy_from_slice(&kind.to_le_bytes());
         at += usize::from(*size) * 16;
     }
+    // The rest is free, to the end of the memory.
+    let rest = u16::try_from((0x1008 - at) / 16).unwrap();
+    bytes[at..at + 2].copy_from_slice(&rest.to_le_bytes());
+    bytes[at + 2] = FLAG_FREE;
+    bytes[at + 6..at + 8].copy_from_slice(&FREE.to_le_bytes());
     bytes
 }
 
@@ -48,7 +53,11 @@ fn a_block_of_wine_is_found() {
     let mut blocks = BLOCKS;
     blocks[3].1 = 0;
     assert_eq!(block(heap(&BLOCKS), BASE, 0x330), Some((0x330, 0x18, BlockState::Busy)));
-    assert_eq!(block(heap(&blocks), BASE, 0x330), None);
+    assert_eq!(block(heap(&blocks), BASE, 0x330), Some((0x330, 0x18, BlockState::Unproven)));
+    // A block that nothing follows, although there is memory.
+    let mut cut = heap(&BLOCKS);
+    cut[0x348..0x350].fill(0);
+    assert_eq!(block(cut, BASE, 0x330), None);
 }
 
 #[test]
