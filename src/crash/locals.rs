@@ -1,8 +1,8 @@
 //! What a live frame keeps at an address of its stack, as far as its function's code shows.
 
 use super::backwards::{grows, ours};
-use super::call_site;
 use super::frame::Frame;
+use super::function_code;
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::registers::{Provenance, Register};
@@ -39,7 +39,7 @@ pub struct Local {
 #[must_use]
 pub fn inside(scene: Scene<'_, '_>, frame: &Frame, start: u64, size: u64) -> Option<Local> {
     (!scene.is_arm64() && frame.trust.is_exact()).then_some(())?;
-    let code = call_site::whole_function(scene, frame.registers.ip())?;
+    let code = function_code::whole_function(scene, frame.registers.ip())?;
     let end = code.iter().position(is_end_of_prologue)?.checked_add(1)?;
     let (prologue, body) = code.split_at_checked(end)?;
     (!code.iter().any(copies_stack_pointer)).then_some(())?;

@@ -9,6 +9,7 @@ mod counting_arm64;
 pub mod exception;
 pub mod fault;
 pub mod frame;
+pub mod function_code;
 pub mod heap_lock;
 pub mod instruction;
 pub mod locals;

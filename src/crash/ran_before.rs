@@ -25,7 +25,7 @@ pub(super) fn ran_before(function: &[Instruction], place: u64) -> Vec<&Instructi
         if instruction.ip() >= *range.start() {
             continue;
         }
-        if instruction.next_ip() != *range.start() || super::call_site::ends(instruction) {
+        if instruction.next_ip() != *range.start() || super::function_code::ends(instruction) {
             break;
         }
         found.push(instruction);

@@ -2,6 +2,7 @@
 
 use super::backwards::{Place, Walk};
 use super::call_site::{self, Argument, Base, Entry};
+use super::function_code;
 use super::is_ntdll;
 use super::locate::Search;
 use super::operation::Operation;
@@ -125,13 +126,13 @@ pub(crate) struct LastCall {
 /// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
 pub(crate) fn ahead(scene: Scene<'_, '_>, place: u64, window: u64) -> Option<LastCall> {
     let is_x64 = scene.dump.system.pointer_width == PointerWidth::Eight && !scene.is_arm64();
-    let window = call_site::rest_of_function(scene, place, window);
+    let window = function_code::rest_of_function(scene, place, window);
     let bytes = scene.dump.memory.read_up_to(place, if is_x64 { window } else { 0 });
     let mut decoder = Decoder::with_ip(64, &bytes, place, DecoderOptions::NONE);
     let mut epilogue = None;
     while decoder.can_decode() && scene.flows.spend(1) {
         let instruction = decoder.decode();
-        if instruction.is_invalid() || call_site::ends(&instruction) {
+        if instruction.is_invalid() || function_code::ends(&instruction) {
             let site = jump_of(scene, &instruction)?;
             // A loop jumps back inside the function; that is no call.
             let inside = place.checked_sub(WINDOW as u64)?..place.checked_add(bytes.len() as u64)?;
@@ -192,12 +193,12 @@ fn jump(
                 return None;
             }
             before.reverse();
-            let run = call_site::straight(&before, instruction.ip());
+            let run = function_code::straight(&before, instruction.ip());
             let entry = (run.len() == before.len()).then_some(Entry { start: target, frame: 0 });
             let walk = Walk { width: PointerWidth::Eight, deep: true, entry };
             return walk.follow(run, Place::Register(Iced::RCX), vec![0]);
         }
-        if instruction.is_invalid() || call_site::ends(&instruction) {
+        if instruction.is_invalid() || function_code::ends(&instruction) {
             return None;
         }
         before.push(instruction);

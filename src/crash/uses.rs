@@ -1,6 +1,7 @@
 //! Which sections the code of a module deletes, or initialises, as far as its calls show.
 
 use super::call_site::{self, Base};
+use super::function_code;
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::images::ModuleImage;
@@ -248,7 +249,7 @@ impl Search<'_, '_> {
     fn is_instruction(&self, at: u64) -> bool {
         let function = at
             .checked_add(2)
-            .and_then(|behind| call_site::whole_function(self.scene, behind))
+            .and_then(|behind| function_code::whole_function(self.scene, behind))
             .filter(|_| self.width == PointerWidth::Eight);
         function.is_none_or(|function| function.iter().any(|one| one.ip() == at))
     }
@@ -275,7 +276,8 @@ impl Search<'_, '_> {
         depth: u32,
         found: &mut HashSet<u64>,
     ) -> Result<(), Stop> {
-        let is_wide = self.width == PointerWidth::Eight && call_site::knows_loops(self.scene, end);
+        let is_wide =
+            self.width == PointerWidth::Eight && function_code::knows_loops(self.scene, end);
         let deep = || is_wide.then(|| call_site::deep_argument(self.scene, end, call)).flatten();
         let known = call_site::constant(self.scene, end, call).or_else(deep);
         // What is computed, or read from a register or from memory at the call, is no constant of the code.

@@ -5,6 +5,7 @@
 use super::{Case, Finding, FindingId, has};
 use crate::crash::call_site::{self, Argument, Base};
 use crate::crash::frame::{Frame, Trust};
+use crate::crash::function_code;
 use crate::crash::operation::{self, Operation};
 use crate::crash::stack;
 use crate::crash::tail_call;
@@ -188,9 +189,9 @@ fn step(case: Case<'_, '_>, frame: &Frame, direction: Direction) -> Option<u64> 
     let ends: Vec<u64> = match direction {
         Direction::Behind => {
             let site = case.scene.call_site(place)?;
-            call_site::calls_before(case.scene, place, site.call_address)
+            function_code::calls_before(case.scene, place, site.call_address)
         }
-        Direction::Ahead => call_site::calls_behind(case.scene, place, WINDOW, false),
+        Direction::Ahead => function_code::calls_behind(case.scene, place, WINDOW, false),
     };
     let jump = match direction {
         Direction::Behind => None,
@@ -246,7 +247,7 @@ fn does_it(
         let rest = depth.checked_sub(1);
         Some(is_it || rest.is_some_and(|rest| does_it(case, &inner, value, direction, rest)))
     };
-    let calls = || call_site::calls_behind(scene, target, WINDOW, true);
+    let calls = || function_code::calls_behind(scene, target, WINDOW, true);
     by_jump || calls().into_iter().any(|end| inner_does(end) == Some(true))
 }
 
