@@ -291,6 +291,7 @@ from .fifth import PROGRAMS as FIFTH  # noqa: E402
 from .fourth_fault import FAULTS as FOURTH_FAULTS  # noqa: E402
 from .fourth_signal import SIGNALS as FOURTH_SIGNALS  # noqa: E402
 from .seventh import PROGRAMS as SEVENTH  # noqa: E402
+from .eighth import PROGRAMS as EIGHTH  # noqa: E402
 from .sixth import PROGRAMS as SIXTH  # noqa: E402
 from .third_fault import FAULTS as THIRD_FAULTS  # noqa: E402
 from .third_signal import SIGNALS as THIRD_SIGNALS  # noqa: E402
@@ -304,12 +305,13 @@ PROGRAMS.update(FOURTH_FAULTS)
 PROGRAMS.update(FIFTH)
 PROGRAMS.update(SIXTH)
 PROGRAMS.update(SEVENTH)
+PROGRAMS.update(EIGHTH)
 
 
 def split_of(name):
-    """n-*, q-*, and every second of m-*, w-c* and w-d*, by their names, were unseen when first measured; then they were looked at."""
-    looked_at = name.startswith(("m-", "w-c", "w-d")) and sum(map(ord, name)) % 2 == 0
-    return "unseen" if name.startswith(("u-", "m-", "k-", "w-", "x-")) and not looked_at else "seen"
+    """n-*, q-*, and every second of m-*, w-c*, w-d* and x-*, by their names, were unseen when first measured; then they were looked at."""
+    looked_at = name.startswith(("m-", "w-c", "w-d", "x-")) and sum(map(ord, name)) % 2 == 0
+    return "unseen" if name.startswith(("u-", "m-", "k-", "w-", "x-", "y-")) and not looked_at else "seen"
 
 
 def kinds_of(name, set_name):
@@ -317,7 +319,7 @@ def kinds_of(name, set_name):
     if "kinds" in PROGRAMS[name]:
         big = [k for k in PROGRAMS[name]["kinds"] if k != "wer"] if set_name == PROGRAMS[name]["sets"][0] else []
         return tuple(big or ("wer",))
-    if name.startswith(("n-", "m-", "k-", "q-", "w-", "x-")):
+    if name.startswith(("n-", "m-", "k-", "q-", "w-", "x-", "y-")):
         return fresh_kinds(name, set_name)
     if split_of(name) == "seen":
         return PROGRAMS[name].get("kinds", ("full", "wer", "normal"))
