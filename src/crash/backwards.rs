@@ -182,7 +182,9 @@ pub(super) fn memory_operand(
     instruction: &Instruction,
     width: PointerWidth,
 ) -> Option<(Place, i64)> {
-    if instruction.memory_index() != Iced::None {
+    // fs and gs lead into the TEB.
+    let is_plain = !matches!(instruction.memory_segment(), Iced::FS | Iced::GS);
+    if instruction.memory_index() != Iced::None || !is_plain {
         return None;
     }
     let displacement = instruction.memory_displacement64();

@@ -95,18 +95,58 @@ fn is_frames(register: Register) -> bool {
     register.is_stack_pointer() || register == Register::Rbp || register == Register::FP
 }
 
-/// Reads how the argument of the call that ends at `return_address` was formed.
+/// Reads how the first argument of the call that ends at `return_address` was formed.
 #[must_use]
 pub fn argument(scene: Scene<'_, '_>, return_address: u64, call_address: u64) -> Option<Argument> {
+    nth_argument(scene, return_address, call_address, Which::First)
+}
+
+/// Which argument of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The first.
+    First,
+    /// The third.
+    Third,
+}
+
+impl Which {
+    /// The x64 register that it is passed in.
+    fn register(self) -> Iced {
+        match self {
+            Self::First => Iced::RCX,
+            Self::Third => Iced::R8,
+        }
+    }
+
+    /// The words on the x86 stack before it.
+    fn words(self) -> u64 {
+        match self {
+            Self::First => 0,
+            Self::Third => 2,
+        }
+    }
+}
+
+/// The same for one of the call's arguments; on ARM64 for the first alone.
+#[must_use]
+pub fn nth_argument(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+    call_address: u64,
+    which: Which,
+) -> Option<Argument> {
     if scene.is_arm64() {
-        return call_site_arm64::argument(scene, call_address);
+        return (which == Which::First)
+            .then(|| call_site_arm64::argument(scene, call_address))
+            .flatten();
     }
     let width = scene.dump.system.pointer_width;
     let instructions = before(scene, call_address, return_address)?;
     let run = straight(&instructions, call_address);
     match width {
-        PointerWidth::Eight => trace(run, Iced::RCX, width),
-        PointerWidth::Four => pushed(run),
+        PointerWidth::Eight => trace(run, which.register(), width),
+        PointerWidth::Four => pushed(run, which),
     }
 }
 
@@ -124,9 +164,20 @@ pub fn deep_argument(
     return_address: u64,
     call_address: u64,
 ) -> Option<Argument> {
+    nth_deep_argument(scene, return_address, call_address, Which::First)
+}
+
+/// The same for one of the call's arguments.
+#[must_use]
+pub fn nth_deep_argument(
+    scene: Scene<'_, '_>,
+    return_address: u64,
+    call_address: u64,
+    which: Which,
+) -> Option<Argument> {
     let instructions = behind_loops(scene, return_address, call_address)
         .or_else(|| before(scene, call_address, return_address))?;
-    deep(&instructions, call_address, function_start(scene, return_address))
+    deep(&instructions, call_address, function_start(scene, return_address), which)
 }
 
 /// The constant that a call passes in each of its rounds.
@@ -136,7 +187,7 @@ pub fn constant(scene: Scene<'_, '_>, return_address: u64, call_address: u64) ->
     let run = straight(&instructions, call_address);
     let found = match scene.dump.system.pointer_width {
         PointerWidth::Eight => trace(run, Iced::RCX, PointerWidth::Eight),
-        PointerWidth::Four => pushed(run),
+        PointerWidth::Four => pushed(run, Which::First),
     };
     found.filter(Argument::is_constant)
 }
@@ -169,11 +220,12 @@ fn deep(
     instructions: &[Instruction],
     call_address: u64,
     function: Option<u64>,
+    which: Which,
 ) -> Option<Argument> {
     let run = straight(instructions, call_address);
     let entry = entry(instructions, run, function);
     let walk = Walk { width: PointerWidth::Eight, deep: true, entry };
-    walk.follow(run, Place::Register(Iced::RCX), vec![0])
+    walk.follow(run, Place::Register(which.register()), vec![0])
 }
 
 /// The function that begins where the instructions before a call do.
@@ -232,25 +284,46 @@ pub fn called_slot(
     }
 }
 
-/// x86: the last word put on top of the stack before the call.
-fn pushed(instructions: &[Instruction]) -> Option<Argument> {
+/// x86: the last word put on top of the stack before the call, or into a place further down.
+fn pushed(instructions: &[Instruction], which: Which) -> Option<Argument> {
+    let mut words = which.words();
     for (index, instruction) in instructions.iter().enumerate() {
         let rest = instructions.get(index.checked_add(1)?..)?;
-        match instruction.mnemonic() {
-            Mnemonic::Push => return operand(instruction, 0, rest),
-            Mnemonic::Mov if is_top_of_stack(instruction) => return operand(instruction, 1, rest),
-            _ if instruction.flow_control() != FlowControl::Next => return None,
-            _ => {}
-        }
+        let found = match instruction.mnemonic() {
+            Mnemonic::Push if words == 0 => operand(instruction, 0, rest),
+            Mnemonic::Push => {
+                words = words.checked_sub(1)?;
+                continue;
+            }
+            Mnemonic::Mov if is_on_stack(instruction, words) => operand(instruction, 1, rest),
+            _ if instruction.flow_control() != FlowControl::Next || moves_stack(instruction) => {
+                return None;
+            }
+            _ => continue,
+        };
+        let since = instructions.get(..index)?;
+        return found.filter(|argument| !is_written(argument, since));
     }
     None
 }
 
-fn is_top_of_stack(instruction: &Instruction) -> bool {
+/// Whether the register that an argument was taken from is written by later instructions: it holds something else at the call.
+fn is_written(argument: &Argument, later: &[Instruction]) -> bool {
+    let Base::Register(register) = argument.base else { return false };
+    let mut factory = InstructionInfoFactory::new();
+    later.iter().any(|one| written(&mut factory, one).contains(&theirs(register)))
+}
+
+/// Whether an instruction takes words off the stack, or moves its pointer.
+fn moves_stack(instruction: &Instruction) -> bool {
+    grows(instruction) != Some(0)
+}
+
+fn is_on_stack(instruction: &Instruction, words: u64) -> bool {
     instruction.op0_kind() == OpKind::Memory
         && instruction.memory_base() == Iced::ESP
         && instruction.memory_index() == Iced::None
-        && instruction.memory_displacement64() == 0
+        && Some(instruction.memory_displacement64()) == words.checked_mul(4)
 }
 
 /// The value of an operand that was pushed or stored.
@@ -276,6 +349,10 @@ fn trace(before: &[Instruction], register: Iced, width: PointerWidth) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dump::synth::Synth;
+    use crate::dump::{Cpu, Dump};
+    use crate::image::flow::FlowCache;
+    use crate::image::images::Images;
     use iced_x86::{Decoder, DecoderOptions};
 
     /// The argument of a call that follows `code` at 0x1000.
@@ -309,7 +386,7 @@ mod tests {
         let mut decoder = Decoder::with_ip(64, code, 0x1000, DecoderOptions::NONE);
         let mut run: Vec<Instruction> = decoder.iter().collect();
         run.reverse();
-        deep(&run, 0x1000 + code.len() as u64, function)
+        deep(&run, 0x1000 + code.len() as u64, function, Which::First)
     }
 
     #[test]
@@ -360,5 +437,41 @@ mod tests {
         let plain = [0x48, 0x89, 0xD9, 0x48, 0x89, 0xC3];
         assert_eq!(argument_of(&plain), None, "mov rcx, rbx; mov rbx, rax");
         assert!(argument_of(&plain[..3]).is_some());
+    }
+
+    /// The first and the third argument of the call of 2 bytes that `code` at 0x40_0000 ends in.
+    fn first_and_third(cpu: Cpu, code: &[u8]) -> [Option<Base>; 2] {
+        let file = Synth::new(cpu).memory(0x40_0000, code).build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, []);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let end = 0x40_0000 + code.len() as u64;
+        let base = |which| Some(nth_argument(scene, end, end - 2, which)?.base);
+        [base(Which::First), base(Which::Third)]
+    }
+
+    const CALL: [u8; 2] = [0xFF, 0xD6];
+
+    #[test]
+    fn the_third_argument_is_its_own() {
+        let [rdi, rbx] = [Register::Rdi, Register::Rbx].map(|one| Some(Base::Register(one)));
+        let x64 = |code: &[&[u8]]| first_and_third(Cpu::Amd64, &[code, &[&CALL]].concat().concat());
+        // mov r8, rbx; xor edx, edx; mov rcx, rdi
+        let (third, first) = ([0x49, 0x89, 0xD8, 0x31, 0xD2], [0x48, 0x89, 0xF9]);
+        assert_eq!(x64(&[&third, &first]), [rdi, rbx]);
+        // A call in between leaves nothing in r8.
+        assert_eq!(x64(&[&third, &[0xFF, 0xD0], &first]), [rdi, None]);
+        let x86 = |code: &[&[u8]]| first_and_third(Cpu::X86, &[code, &[&CALL]].concat().concat());
+        // push ebx; push 0; push edi
+        assert_eq!(x86(&[&[0x53, 0x6A, 0, 0x57]]), [rdi, rbx]);
+        // mov [esp+8], ebx; mov dword ptr [esp+4], 0; mov [esp], edi
+        let stored = [0x89, 0x5C, 0x24, 8, 0xC7, 0x44, 0x24, 4, 0, 0, 0, 0, 0x89, 0x3C, 0x24];
+        assert_eq!(x86(&[&stored]), [rdi, rbx]);
+        // mov [esp], ebx; push 0; push edi: two words further down at the call.
+        assert_eq!(x86(&[&[0x89, 0x1C, 0x24, 0x6A, 0, 0x57]]), [rdi, rbx]);
+        // push ebx; push edi: two words make no third argument.
+        assert_eq!(x86(&[&[0x90, 0x53, 0x57]]), [rdi, None]);
+        // push ebx; push 0; call eax; push eax; push edi: a call in between took what was pushed, as far as is known.
+        assert_eq!(x86(&[&[0x53, 0x6A, 0, 0xFF, 0xD0, 0x50, 0x57]]), [rdi, None]);
     }
 }

@@ -370,8 +370,9 @@ fn choose_by_gate<'c>(
         let section = first.address.checked_sub(Layout::of(width).lock_count);
         Some(*all.iter().find(|candidate| Some(candidate.address) == section).unwrap_or(first))
     };
+    let deleted = || deleted_under_waiters(scene, search, candidates());
     let only = || saved::only(scene, search, all);
-    given.or(found).or_else(only).or(refused).or_else(agreed)
+    given.or(found).or_else(only).or(refused).or_else(agreed).or_else(deleted)
 }
 
 /// The score of an address that the caller's code gives: a section of zeros, deleted while a thread waited, is believed from
@@ -379,6 +380,34 @@ fn choose_by_gate<'c>(
 const GIVEN: u32 = 6;
 /// The least score of an address that several ways agree on.
 const AGREED: u32 = 6;
+
+/// The one section of zeros for which the failed wait and other threads stand.
+///
+/// - situation: a section was deleted while threads waited at it; the event is closed, and one wait fails.
+/// - example: two threads sleep with the address of zeros, and of zeros 8 bytes on, at the tops of their stacks; so does the thread that failed.
+/// - handling: zeros, and both addresses, that of the section and that of LockCount, on the faulting stack and with another thread; not on a
+///   stack, where zeros are everywhere; only where there is one such address.
+/// - test: `a_section_deleted_under_its_waiters_is_found`.
+fn deleted_under_waiters<'c>(
+    scene: Scene<'_, '_>,
+    search: Search<'_>,
+    candidates: impl Iterator<Item = &'c Candidate>,
+) -> Option<&'c Candidate> {
+    matches!(search.failure, Failure::Wait(_)).then_some(())?;
+    let width = scene.dump.system.pointer_width;
+    let is_waited_at = |candidate: &&Candidate| {
+        candidate.ways.iter().any(|way| way.is_waiter)
+            && debug_info::is_possible_pointer(candidate.address, width)
+            && scene.dump.stack_owner(candidate.address).is_none()
+    };
+    let all: Vec<&Candidate> = candidates.filter(is_waited_at).collect();
+    let counted = |section: u64| section.checked_add(Layout::of(width).lock_count);
+    let mut found = all.iter().filter(|candidate| {
+        let is_zero = candidate.raw.is_some_and(|raw| raw.is_all_zero());
+        is_zero && all.iter().any(|other| Some(other.address) == counted(candidate.address))
+    });
+    found.next().filter(|_| found.next().is_none()).copied()
+}
 
 /// Whether a candidate is a section by its own debug record, at which another thread waits.
 fn is_genuine(scene: Scene<'_, '_>, candidate: &Candidate) -> bool {
@@ -458,3 +487,7 @@ fn is_waited_for(raw: &RawCriticalSection) -> bool {
     let none = [0, u64::MAX, u64::from(u32::MAX)];
     !none.contains(&raw.lock_semaphore) && raw.lock_count != -1 && raw.lock_count != -2
 }
+
+#[cfg(test)]
+#[path = "locate_tests.rs"]
+mod tests;

@@ -12,6 +12,7 @@ pub mod frame;
 pub mod function_code;
 pub mod heap_lock;
 pub mod instruction;
+pub mod left_by_jump;
 pub mod locals;
 pub mod locate;
 pub mod names;

@@ -148,7 +148,7 @@ pub(crate) fn ahead(scene: Scene<'_, '_>, place: u64, window: u64) -> Option<Las
 }
 
 /// Whether an instruction may belong to an epilogue: it pops a register, or moves the stack pointer.
-fn gives_back(instruction: &Instruction) -> bool {
+pub(super) fn gives_back(instruction: &Instruction) -> bool {
     let moves_stack = matches!(instruction.mnemonic(), Mnemonic::Add | Mnemonic::Lea)
         && instruction.op0_kind() == OpKind::Register
         && instruction.op0_register() == Iced::RSP;
@@ -156,7 +156,7 @@ fn gives_back(instruction: &Instruction) -> bool {
 }
 
 /// An unconditional jump to a fixed target, or through a fixed slot, as a call.
-fn jump_of(scene: Scene<'_, '_>, instruction: &Instruction) -> Option<CallSite> {
+pub(super) fn jump_of(scene: Scene<'_, '_>, instruction: &Instruction) -> Option<CallSite> {
     let kind = match instruction.flow_control() {
         FlowControl::IndirectBranch if instruction.op0_kind() == OpKind::Memory => {
             instruction.is_ip_rel_memory_operand().then_some(())?;

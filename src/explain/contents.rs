@@ -252,4 +252,50 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["See memory-released, never-initialized and corrupted."],
     },
+    Explanation {
+        subject: Finding(FindingId::TextBeginsWithBlock),
+        title: "A text through the section begins with its heap block",
+        means: "The text begins with the block that holds the section's address, or just behind the two links that a free block begins with, and ends before the block does.",
+        arises: &[
+            "The object was freed while it was in use, and its block was given to a text.",
+            "A block that had held a text was given to an object, and the section was not initialised.",
+            "The object begins with a buffer, which was overrun.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run(
+                "db SECTION",
+                "The text; what stands behind its end is the object's, or the text's owner's.",
+            ),
+        ],
+        fix: &["See memory-released, never-initialized and corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::TextBeginsInsideBlock),
+        title: "A text through the section begins inside its heap block",
+        means: "The block that holds the section's address begins with other data; behind that begins a text, which runs through the section.",
+        arises: &[
+            "A buffer in the object, in front of the section, was overrun.",
+            "The object was freed while it was in use, and its block was given to another one that has a text in it.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run("db SECTION", "The text, and the fields in front of it: are they the object's?"),
+        ],
+        fix: &["See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ContentsBeginWithMemory),
+        title: "A text through the section begins with its allocation",
+        means: "The text begins where memory that was allocated by itself does, outside of modules and stacks: the section would lie in the middle of somebody's buffer.",
+        arises: &[
+            "A mapping, a DLL or a large block with the section in it was given back, and the addresses were given out again.",
+            "A large buffer was cut into objects, and the section was not initialised.",
+        ],
+        confirm: &[
+            run("!address SECTION", "Where the memory begins, and whose it is."),
+            run("lm", "Loaded and unloaded modules: which one was there?"),
+        ],
+        fix: &["See memory-released."],
+    },
 ];

@@ -317,4 +317,18 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["See bad-pointer: follow the pointer back to where it was stored."],
     },
+    Explanation {
+        subject: Finding(FindingId::ZerosStillListed),
+        title: "The list still knows the section that is zero",
+        means: "The section is zero, and the process's list still has its record. DeleteCriticalSection takes the record off the list before it clears the section; what was never initialised is on no list.",
+        arises: &[
+            "The program has cleared a structure with a section in it.",
+            "Memory with a section in it was given back, and cleared for its next owner.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process."),
+            run("ba w4 SECTION", "In a new run: who clears it."),
+        ],
+        fix: &["See corrupted and memory-released."],
+    },
 ];

@@ -248,4 +248,90 @@ pub(super) const ALL: &[Explanation] = &[
             "See deleted and memory-released: keep the object alive until its last user has left.",
         ],
     },
+    Explanation {
+        subject: Finding(FindingId::BeforeRow),
+        title: "It would be before the first section of a row",
+        means: "Sections stand at equal steps behind the address, and none before it: the address is one step before the first. What stands there is no section.",
+        arises: &["The index of an array is -1: not found, or counted down too far."],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::BehindRow),
+        title: "It would be behind the last section of a row",
+        means: "Sections stand at equal steps before the address, and none behind it: the address is one step behind the last.",
+        arises: &[
+            "The index of an array is one too many.",
+            "The array has more elements than were initialised.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See bad-pointer and never-initialized."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InRow),
+        title: "It stands in a row of sections",
+        means: "Sections stand on both sides of the address, at the same distance: it is the place of one.",
+        arises: &[
+            "One element of an array was not initialised, was written over, or was released.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See the cause that is named."],
+    },
+    Explanation {
+        subject: Finding(FindingId::FarOnRow),
+        title: "It would be a far element of a row of sections",
+        means: "No memory is at the address, and its distance from a row of sections is a whole number of their steps, whose odd factor is 5 or more, so that few addresses are on their grid.",
+        arises: &["An index that was not checked, or -1 as an unsigned number."],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ListHeadBehind),
+        title: "A list's head was taken for an entry",
+        means: "Behind the address lies the head of a linked list. Each of its entries has a section as far before it as the head lies behind the address: they are members of objects, and the head is no member of one.",
+        arises: &["The loop over a list does not stop at its head."],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["Compare with the head before the entry is used. See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OthersReplaced),
+        title: "More sections in the same memory are gone",
+        means: "The process's list still has records for other sections in the same heap block, and something else stands there too.",
+        arises: &[
+            "Memory with several sections was given back without deleting them: an array that has grown, an arena.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::SectionNotLocated),
+        title: "The section was not found",
+        means: "The call has failed to signal, or to wait for, the section's event, and nothing that its stack leads to is a section in the state in which such a call leaves it.",
+        arises: &[
+            "The section was deleted, cleared or written over while the call was under way.",
+            "The call's stack has already been used for other calls.",
+        ],
+        confirm: &[look(
+            "Whether the section is known from elsewhere, and what its bytes are now: !cs SECTION.",
+        )],
+        fix: &["See deleted and memory-released."],
+    },
 ];

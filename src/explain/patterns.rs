@@ -103,4 +103,32 @@ pub(super) const ALL: &[Explanation] = &[
             "Find out which allocator owns the address; then see never-initialized or memory-released.",
         ],
     },
+    Explanation {
+        subject: Finding(FindingId::FillFillsPlace),
+        title: "The pattern covers its place from end to end",
+        means: "The fill pattern begins and ends with the heap block that holds the section's address, or is as long as the step of the row of sections in which it lies.",
+        arises: &[
+            "An allocator, or a pool of the program, filled the place when it was given back.",
+            "It was filled when it was given out, and nothing of the object was initialised.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run("db SECTION L80", "Where the pattern ends."),
+        ],
+        fix: &["See memory-released and never-initialized."],
+    },
+    Explanation {
+        subject: Finding(FindingId::FillInsideBlock),
+        title: "The pattern covers a part of the heap block",
+        means: "The block that holds the section's address has other data in front of the fill pattern and behind it. What gives a block out or back fills all of it.",
+        arises: &[
+            "A buffer of the object in front of the section was filled, and too much of it.",
+            "Some fields of the object were set after the block was filled, and the section was not initialised.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run("db SECTION L80", "What stands before and behind the pattern."),
+        ],
+        fix: &["See corrupted and never-initialized."],
+    },
 ];

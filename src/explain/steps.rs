@@ -142,6 +142,45 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["First stop or wait for all users, then delete. See deleted."],
     },
     Explanation {
+        subject: Finding(FindingId::InitializationBehind),
+        title: "The program has initialised it",
+        means: "A function that is still running has called InitializeCriticalSection for it before the place where it stands, or has called a function that does. It is looked for where the section's bytes are not ntdll's.",
+        arises: &["The section was made in time; what is wrong with it came later."],
+        confirm: &[
+            run("~*k", "The thread that the finding names."),
+            run("ub CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["See corrupted, deleted and memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ReleaseBehind),
+        title: "The program has given its memory back",
+        means: "A function that is still running has freed the block, the pages or the module that the section is in before the place where it stands, or has called a function that does. It is looked for where the section's bytes are not ntdll's.",
+        arises: &[
+            "An object is deleted, and then used once more in the same function.",
+            "A callback is called after its module was freed.",
+        ],
+        confirm: &[
+            run("~*k", "The thread that the finding names."),
+            run("ub CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["First stop using it, then give it back. See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::EarlierReleaseBehind),
+        title: "The program has, or had, given the memory back",
+        means: "A function that is still running has freed the block, the pages or the module at this address before the place where it stands; nothing shows that it had initialised this section first, so that it may have been an earlier object's memory.",
+        arises: &[
+            "An object is deleted, and then used once more in the same function.",
+            "The block of an object that was freed became this one's.",
+        ],
+        confirm: &[
+            run("~*k", "The thread that the finding names."),
+            run("ub CALLER", "CALLER is the place that the finding names."),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
         subject: Finding(FindingId::InitializationAhead),
         title: "The program has yet to initialise it",
         means: "A function that is still running calls InitializeCriticalSection further on, or calls a function that does. It is looked for only when the section is zero.",

@@ -2,36 +2,12 @@
 //!
 //! Zeros do not tell a section that was never initialised from one that was deleted; the program's order of steps does.
 
+use super::steps::{self, Step, Taken};
 use super::{Case, Finding, FindingId, has};
-use crate::crash::call_site::{self, Argument, Base};
-use crate::crash::frame::{Frame, Trust};
-use crate::crash::function_code;
-use crate::crash::operation::{self, Operation};
-use crate::crash::stack;
-use crate::crash::tail_call;
+use crate::crash::frame::Frame;
 use crate::crash::uses::{self, Passed};
-use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
-use crate::image::call_target::CallSite;
-use crate::image::registers::RegisterFile;
-
-/// Most threads whose stacks are walked.
-const MAX_THREADS: usize = 64;
-/// Most frames of one stack looked at.
-const MAX_FRAMES: usize = 32;
-/// Most places of a program looked at.
-const MAX_PLACES: usize = 64;
-/// Bytes of code looked at on each side of a return address.
-const WINDOW: u64 = 0x180;
-/// Functions deep that a call of interest may lie: a destructor that destroys a member that destroys its lock.
-const DEPTH: u32 = 2;
-
-/// Which way from a frame's place in its function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Behind,
-    Ahead,
-}
+use std::collections::HashSet;
 
 /// A frame's function deletes the section before the frame's place, or initialises it after.
 ///
@@ -43,29 +19,82 @@ enum Direction {
 ///   hands its argument on to it; where the frame is a scan's, only an argument that is a constant.
 /// - test: `the_order_of_steps_tells_zeros_apart` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    if !FindingId::ZEROS.iter().any(|id| has(findings, *id)) {
-        return;
+    let is_one_of = |ids: &[FindingId]| ids.iter().any(|id| has(findings, *id));
+    let is_zero = is_one_of(&FindingId::ZEROS);
+    let is_foreign = is_one_of(FindingId::FOREIGN) || is_one_of(&FindingId::FILLS);
+    if is_zero || is_foreign {
+        never_done(case, is_zero, findings);
     }
-    never_done(case, findings);
-    for (thread, frame) in places(case) {
-        let found = step(case, &frame, Direction::Behind)
-            .map(|at| (FindingId::DeletionBehind, deleted(&frame), at))
-            .or_else(|| ahead(case, &frame, findings));
-        let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { continue };
-        findings.push(Finding::new(
-            id,
-            format!("Thread {thread:#x} is in a function that {what}, at {}.", named(case, at)),
-            format!("code at {at:#x}, stack of thread {thread:#x}"),
-        ));
+    let is_gone = case.section.is_some_and(|section| section.raw.is_none());
+    let places = steps::places(case);
+    if is_zero || is_foreign || is_gone {
+        behind(case, &places, is_zero, findings);
+    }
+    for (thread, frame) in places.iter().filter(|_| is_zero) {
+        push(case, *thread, ahead(case, frame, findings), findings);
+    }
+}
+
+/// A step that a thread's function has taken, or has yet to take.
+fn push(
+    case: Case<'_, '_>,
+    thread: u32,
+    found: Option<(FindingId, &'static str, u64)>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { return };
+    findings.push(Finding::new(
+        id,
+        format!("Thread {thread:#x} is in a function that {what}, at {}.", named(case, at)),
+        format!("code at {at:#x}, stack of thread {thread:#x}"),
+    ));
+}
+
+/// What functions on the stacks have done to the section before they came to where they are.
+///
+/// - situation: a section whose bytes are not ntdll's, and a function on the stack whose earlier steps say what it was.
+/// - example: `InitializeCriticalSection(&lock)` in main, text in the lock now; `delete node; leave(&node->lock)`.
+/// - handling: what surely ran before the frame's place, in the program's own functions; an argument that a register holds counts where
+///   nothing changes that register since. What was initialised anew was not deleted or given back since. Where nothing shows that
+///   the same thread initialised the section before it gave the memory back, or where it had memory given out since, it may be another object's.
+/// - test: `a_register_keeps_what_nothing_writes`, `what_live_functions_did_before` (tests/accuracy).
+fn behind(case: Case<'_, '_>, places: &[(u32, Frame)], is_zero: bool, findings: &mut Vec<Finding>) {
+    let taken = steps::taken(case, places);
+    for (index, one) in taken.iter().enumerate() {
+        let (newer, older) = taken.split_at(index);
+        let has_step = |of: &[Taken], step: Step| {
+            of.iter().any(|other| other.thread == one.thread && other.step == step)
+        };
+        let is_made_anew = has_step(newer, Step::Initialisation);
+        // The memory may have been given back and out again.
+        let is_given_out = has_step(newer, Step::Allocation);
+        let is_other = is_given_out && has_step(newer, Step::Release);
+        let (id, what) = match one.step {
+            Step::Initialisation if one.is_exact && !is_other => {
+                (FindingId::InitializationBehind, "has initialised it")
+            }
+            Step::Deletion if is_zero && !is_made_anew => {
+                (FindingId::DeletionBehind, deleted(one.is_exact))
+            }
+            Step::Release if one.is_exact && !is_made_anew => {
+                if has_step(older, Step::Initialisation) && !is_given_out {
+                    (FindingId::ReleaseBehind, "has given its memory back")
+                } else {
+                    (FindingId::EarlierReleaseBehind, "has, or had, given its memory back")
+                }
+            }
+            _ => continue,
+        };
+        push(case, one.thread, Some((id, what, one.at)), findings);
     }
 }
 
 /// What the code of the section's own module never does to it, or, where it lies in none, the code of the module that made the call.
-fn never_done(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+fn never_done(case: Case<'_, '_>, is_zero: bool, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.map(|section| section.address) else { return };
     match case.scene.dump.module_at(section) {
-        Some(module) => static_never_done(case, section, module, findings),
-        None => never_deleted_by_caller(case, findings),
+        Some(module) => static_never_done(case, section, module, is_zero, findings),
+        None => never_done_by_caller(case, is_zero, findings),
     }
 }
 
@@ -74,6 +103,7 @@ fn static_never_done(
     case: Case<'_, '_>,
     section: u64,
     module: &Module,
+    is_zero: bool,
     findings: &mut Vec<Finding>,
 ) {
     let Some(image) = case.scene.images.module_at(module.base) else { return };
@@ -83,7 +113,8 @@ fn static_never_done(
         (FindingId::NobodyDeletes, uses::DELETES, "deletes"),
         (FindingId::NobodyInitializes, uses::INITIALISES, "initialises"),
     ] {
-        if lacks(functions) {
+        // What was deleted is zero.
+        if (is_zero || id != FindingId::NobodyDeletes) && lacks(functions) {
             findings.push(Finding::new(
                 id,
                 format!("No code of {name}, whose static data the section is, {what} it."),
@@ -93,37 +124,51 @@ fn static_never_done(
     }
 }
 
-/// The module that made the call initialises sections whose addresses do not stand in its code, and deletes none such.
+/// What the code of the module that made the call never does to sections whose addresses do not stand in it.
 ///
 /// - situation: a section in the heap is made and deleted by whoever has its address.
 /// - example: `open` has failed and left an object zeroed; the only DeleteCriticalSection of the program is that of its runtime library, for
 ///   a section of its own.
-/// - handling: not where the module lies in the folder of Windows, nor where it makes only static sections, or none: what another
-///   module made for it that one deletes.
-/// - test: `a_loop_passes_more_than_its_first` (tests/accuracy).
-fn never_deleted_by_caller(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+/// - handling: not where the module lies in the folder of Windows. That it deletes none is said where it makes some by pointers: what another
+///   module made for it that one deletes. That it makes none by pointers is said as it is: what lies in the heap or on a
+///   stack another module then made, or nobody.
+/// - test: `a_loop_passes_more_than_its_first`, `who_makes_none_by_pointers_did_not_make_it` (tests/accuracy).
+fn never_done_by_caller(case: Case<'_, '_>, is_zero: bool, findings: &mut Vec<Finding>) {
     let caller = case.lock.caller.and_then(|index| case.crash.frames.get(index));
     let module = caller
         .filter(|frame| frame.trust.is_exact())
         .and_then(|frame| case.scene.dump.module_at(frame.lookup_address()))
         .filter(|module| module.is_of_program());
     let Some(module) = module else { return };
-    let Some(image) = case.scene.images.module_at(module.base) else { return };
-    let passed = |functions: &[&str]| uses::of(case.scene, image, functions);
-    if matches!(passed(uses::DELETES), Some(Passed::Constants(_)))
-        && matches!(passed(uses::INITIALISES), Some(Passed::Other))
-    {
-        let name = module.file_name();
-        findings.push(Finding::new(
+    let name = module.file_name();
+    let passed = |module: &Module, functions: &[&str]| {
+        uses::of(case.scene, case.scene.images.module_at(module.base)?, functions)
+    };
+    let deletes = passed(module, uses::DELETES);
+    let (id, what) = match (passed(module, uses::INITIALISES), deletes) {
+        (Some(Passed::Other), Some(Passed::Constants(_))) if is_zero => (
             FindingId::NobodyDeletes,
-            format!("{name}, which made the call, initialises sections by pointers, and deletes none so: only ones whose addresses stand in its code."),
-            format!("code of {name}"),
-        ));
-    }
+            "initialises sections by pointers, and deletes none so: only ones whose addresses stand in its code",
+        ),
+        (Some(Passed::Constants(all)), _) if !all.is_empty() && !is_in(case, &all) => (
+            FindingId::NobodyInitializes,
+            "initialises no sections by pointers, only ones whose addresses stand in its code",
+        ),
+        _ => return,
+    };
+    findings.push(Finding::new(
+        id,
+        format!("{name}, which made the call, {what}."),
+        format!("code of {name}"),
+    ));
 }
 
-fn deleted(frame: &Frame) -> &'static str {
-    if frame.trust.is_exact() {
+fn is_in(case: Case<'_, '_>, addresses: &HashSet<u64>) -> bool {
+    case.section.is_some_and(|section| addresses.contains(&section.address))
+}
+
+fn deleted(is_exact: bool) -> &'static str {
+    if is_exact {
         "has called DeleteCriticalSection for it"
     } else {
         "has, or had, called DeleteCriticalSection for it"
@@ -139,7 +184,7 @@ fn ahead(
 ) -> Option<(FindingId, &'static str, u64)> {
     // What comes after the end of the process does not come.
     (!has(findings, FindingId::ProcessExiting)).then_some(())?;
-    let at = step(case, frame, Direction::Ahead)?;
+    let at = steps::initialisation_ahead(case, frame)?;
     Some(if frame.trust.is_exact() {
         (FindingId::InitializationAhead, "has yet to initialise it", at)
     } else {
@@ -149,115 +194,4 @@ fn ahead(
 
 fn named(case: Case<'_, '_>, address: u64) -> String {
     super::place::describe(case.scene.dump, address)
-}
-
-/// The live frames of the program's own functions, each with its thread; those of the faulting thread that only a scan found, or
-/// that lie behind such a one, are marked as a scan's.
-fn places(case: Case<'_, '_>) -> Vec<(u32, Frame)> {
-    let id = case.crash.thread_id;
-    let of_fault = case.crash.frames.iter().skip(1);
-    let mut found: Vec<(u32, Frame)> =
-        of_fault.take(MAX_FRAMES).map(|frame| (id, frame.clone())).collect();
-    let exact = case.crash.frames.iter().skip(1).take_while(|frame| frame.trust.is_exact()).count();
-    for (_, frame) in found.iter_mut().skip(exact) {
-        frame.trust = Trust::Scan;
-    }
-    for thread in case.scene.dump.threads.iter().filter(|other| other.id != id).take(MAX_THREADS) {
-        let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
-        let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
-        let callers = frames.into_iter().flatten().skip(1);
-        found.extend(callers.map(|frame| (thread.id, frame)));
-    }
-    found.retain(|(_, frame)| is_programs_own(case, frame));
-    found.sort_by_key(|(_, frame)| !frame.trust.is_exact());
-    found.truncate(MAX_PLACES);
-    found
-}
-
-/// Whether a frame's return address leads into a module that is not one of the system's.
-fn is_programs_own(case: Case<'_, '_>, frame: &Frame) -> bool {
-    const SYSTEM: [&str; 3] = ["ntdll.dll", "kernel32.dll", "kernelbase.dll"];
-    let module = case.scene.dump.module_at(frame.lookup_address());
-    module.is_some_and(|module| !SYSTEM.iter().any(|name| module.is_named(name)))
-        && case.scene.call_site(frame.registers.ip()).is_some()
-}
-
-/// The call of interest in the function around a frame's place: its address.
-fn step(case: Case<'_, '_>, frame: &Frame, direction: Direction) -> Option<u64> {
-    let place = frame.registers.ip();
-    let is_certain = frame.trust.is_exact();
-    let ends: Vec<u64> = match direction {
-        Direction::Behind => {
-            let site = case.scene.call_site(place)?;
-            function_code::calls_before(case.scene, place, site.call_address)
-        }
-        Direction::Ahead => function_code::calls_behind(case.scene, place, WINDOW, false),
-    };
-    let jump = match direction {
-        Direction::Behind => None,
-        Direction::Ahead => tail_call::ahead(case.scene, place, WINDOW),
-    };
-    let calls = ends.into_iter().filter_map(|end| Some((case.scene.call_site(end)?, None)));
-    let last = jump.map(|jump| (jump.site, Some(jump.epilogue)));
-    calls.chain(last).find_map(|(site, epilogue)| {
-        let at = epilogue.unwrap_or(site.call_address);
-        let value = call_site::argument(case.scene, at.checked_add(1)?, at)
-            .filter(|argument| is_certain || argument.is_constant())
-            .and_then(|argument| argument.evaluate(&case.scene.dump.memory, &frame.registers));
-        let section = case.section?.address;
-        let is_direct = is_wanted(case, &site, direction) && value == Some(section);
-        let is_inner = || value.is_some_and(|value| does_it(case, &site, value, direction, DEPTH));
-        (is_direct || is_inner()).then_some(site.call_address)
-    })
-}
-
-/// Whether the function that a call goes to deletes, or initialises, the section in its own straight code or in that of
-/// the functions it calls, given the value of its first argument (x64).
-fn does_it(
-    case: Case<'_, '_>,
-    site: &CallSite,
-    value: u64,
-    direction: Direction,
-    depth: u32,
-) -> bool {
-    let scene = case.scene;
-    let module = |address: u64| scene.dump.module_at(address).map(|module| module.base);
-    let target = scene.target(site).filter(|target| module(*target) == module(site.call_address));
-    let Some(target) = target.filter(|_| scene.dump.system.pointer_width == PointerWidth::Eight)
-    else {
-        return false;
-    };
-    let section = case.section.map(|section| section.address);
-    let value_of = |argument: &Argument| {
-        let start = match argument.base {
-            Base::Own(entry) if entry.start == target => value,
-            Base::Constant(address) => address,
-            _ => return None,
-        };
-        argument.with(&scene.dump.memory, PointerWidth::Eight, start)
-    };
-    let by_jump = direction == Direction::Behind
-        && tail_call::of_delete(scene, target)
-            .is_some_and(|argument| value_of(&argument) == section);
-    let inner_does = |end: u64| {
-        let inner = scene.call_site(end)?;
-        let argument = call_site::deep_argument(scene, end, inner.call_address)?;
-        let value = value_of(&argument)?;
-        let is_it = is_wanted(case, &inner, direction) && Some(value) == section;
-        let rest = depth.checked_sub(1);
-        Some(is_it || rest.is_some_and(|rest| does_it(case, &inner, value, direction, rest)))
-    };
-    let calls = || function_code::calls_behind(scene, target, WINDOW, true);
-    by_jump || calls().into_iter().any(|end| inner_does(end) == Some(true))
-}
-
-fn is_wanted(case: Case<'_, '_>, site: &CallSite, direction: Direction) -> bool {
-    let callee = case.scene.callee(site);
-    let Some(name) = callee.as_ref().and_then(|callee| callee.name()) else { return false };
-    match direction {
-        Direction::Behind => Operation::of_function(name) == Some(Operation::Delete),
-        Direction::Ahead => {
-            operation::initialises(name) || name.starts_with("InitializeCriticalSection")
-        }
-    }
 }

@@ -1,13 +1,16 @@
 //! What else the bytes may be, when they are not those of a section: another object, a pointer to a section, a text; and
 //! whether the place can hold old bytes at all.
 
-use super::patterns::{self, Extent};
+use super::text::{self, Text};
 use super::{Case, Finding, FindingId, field_at, has};
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::{CriticalSection, search, spin_count};
+use crate::dump::heap::{self, BlockState};
 
 /// Pointers to code, side by side, that make a table of functions.
 const TABLE: u64 = 2;
+/// Most bytes of a text followed on either side.
+const MAX_RUN: u64 = 0x1_0000;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
@@ -119,7 +122,8 @@ fn in_module(
 /// - handling: modules of the program, by their paths; not a spin count that may be one, at whatever address a module lies; only where more of the section is not ntdll's.
 /// - test: `an_object_with_pointers_is_no_section`.
 fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
-    let Some(raw) = section.raw.filter(|_| FOREIGN.iter().any(|id| has(findings, *id))) else {
+    let Some(raw) = section.raw.filter(|_| FindingId::FOREIGN.iter().any(|id| has(findings, *id)))
+    else {
         return;
     };
     let fields = [
@@ -146,16 +150,6 @@ fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
     }
 }
 
-/// Findings that say that a field was not made by ntdll.
-const FOREIGN: &[FindingId] = &[
-    FindingId::EveryFieldForeign,
-    FindingId::HandleImplausible,
-    FindingId::SpinCountImplausible,
-    FindingId::DebugInfoImpossible,
-    FindingId::DebugRecordInvalid,
-    FindingId::DebugInfoInModule,
-];
-
 /// Static storage holds no old bytes.
 ///
 /// - situation: memory that was never initialised keeps what its last owner left, but a module's data has no last owner.
@@ -166,7 +160,7 @@ fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
     let dump = case.scene.dump;
     let Some(module) = dump.module_at(section.address) else { return };
     let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
-    let is_foreign = FOREIGN.iter().any(|id| has(findings, *id));
+    let is_foreign = FindingId::FOREIGN.iter().any(|id| has(findings, *id));
     if dump.unloaded_at(section.address).next().is_some() || is_filled || !is_foreign {
         return;
     }
@@ -188,7 +182,8 @@ fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
 /// - test: `a_buffer_where_a_module_was`.
 fn unloaded_before(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
-    let is_foreign = FOREIGN.iter().chain(&FindingId::FILLS).any(|id| has(findings, *id));
+    let is_foreign =
+        FindingId::FOREIGN.iter().chain(&FindingId::FILLS).any(|id| has(findings, *id));
     if dump.module_at(section.address).is_some() || !is_foreign {
         return;
     }
@@ -211,22 +206,49 @@ fn unloaded_before(case: Case<'_, '_>, section: &CriticalSection, findings: &mut
 /// - example: "Content-Type: text/plain" with the section at its C, against "...the quick brown fox" with it in the middle.
 /// - handling: a text that begins exactly at the address is an object of its own there; one that begins before came over
 ///   the section from there, or was there first.
-/// - test: `where_a_text_begins_is_said`.
+/// - test: `where_a_text_begins_is_said`, `a_text_that_begins_with_allocated_memory`.
 fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
-    let Some(Extent { start, shown, is_cut }) = patterns::text_through(case, section.address)
-    else {
-        return;
+    let here = section.address;
+    let block = heap::block_at(case.scene.dump, here);
+    let block = block.filter(|block| block.state != BlockState::FrontEnd);
+    // The header before a block may end in what looks like text.
+    let bounds = match block {
+        Some(block) => {
+            block.start.max(here.saturating_sub(MAX_RUN))
+                ..block.end().min(here.saturating_add(MAX_RUN))
+        }
+        None => here.saturating_sub(MAX_RUN)..here.saturating_add(MAX_RUN),
     };
-    let (id, what) = if start == section.address {
-        (FindingId::ContentsBeginHere, "begins exactly here".to_owned())
-    } else {
-        let before = section.address.saturating_sub(start);
-        let least = if is_cut { "at least " } else { "" };
-        (FindingId::ContentsBeginBefore, format!("begins {least}{before} byte(s) before"))
+    let Some(text) = text::through(case, section, bounds) else { return };
+    let is_region = is_start_of_memory(case, text.start);
+    let Text { start, shown, is_cut, .. } = text;
+    let before = section.address.saturating_sub(start);
+    let is_cut = is_cut || before >= MAX_RUN;
+    let least = if is_cut { "at least " } else { "" };
+    let (id, what) = match before {
+        0 if is_cut && !is_region => return,
+        0 => (FindingId::ContentsBeginHere, "begins exactly here".to_owned()),
+        // The map of the address space says so: there is nothing before it.
+        _ if is_region => (
+            FindingId::ContentsBeginWithMemory,
+            format!("begins {before} byte(s) before, with the memory that was allocated there"),
+        ),
+        _ => (FindingId::ContentsBeginBefore, format!("begins {least}{before} byte(s) before")),
     };
     findings.push(Finding::new(
         id,
-        format!("{shown} fills the section, and {what}."),
+        format!("{shown} stands where the section should, and {what}."),
         field_at(section, 0),
     ));
+}
+
+/// Whether memory that was allocated by itself begins at an address: no module's, no stack's, at a multiple of 64 KiB.
+fn is_start_of_memory(case: Case<'_, '_>, address: u64) -> bool {
+    const GRANULARITY: u64 = 0x1_0000;
+    let dump = case.scene.dump;
+    let base = dump.memory_info_at(address).map(|info| info.allocation_base);
+    address.is_multiple_of(GRANULARITY)
+        && base == Some(address)
+        && dump.module_at(address).is_none()
+        && dump.stack_owner(address).is_none()
 }

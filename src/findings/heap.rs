@@ -1,6 +1,7 @@
 //! The block of a heap that the section is in, and links of lists where its fields should be.
 
-use super::{Case, Finding, FindingId, has, patterns};
+use super::text::{self, Text};
+use super::{Case, Finding, FindingId, has};
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::is_possible_pointer;
 use crate::critsec::layout::Layout;
@@ -98,53 +99,93 @@ fn beyond_block(section: &CriticalSection, block: HeapBlock, findings: &mut Vec<
     }
 }
 
-/// A text fills the section's block from the first byte to the last.
+/// Where in the section's block the text begins that runs through the section.
 ///
 /// - situation: text runs through the section; it came over a border, or has the memory for its own.
-/// - example: a block of 0x38 bytes that holds 0x38 bytes of HTML, with the section at +8.
-/// - handling: every byte that the program asked for is text, but for the fields that the call itself has written and for zeros
-///   behind its end; the text begins with the block, and goes on behind the section.
-/// - test: `a_text_from_the_first_to_the_last_byte_of_a_block`.
+/// - example: a block of 0x38 bytes that holds 0x38 bytes of HTML, with the section at +8; a caption at +4 behind a handle.
+/// - handling: a text that begins with the block's first byte, or behind the two links that a free block begins with; it fills the
+///   block where nothing but zeros follows it and it goes on behind the section. The fields that the call itself has written do
+///   not count.
+/// - test: `a_text_from_the_first_to_the_last_byte_of_a_block`, `where_in_its_block_a_text_begins`.
 fn text_of_block(
     case: Case<'_, '_>,
     section: &CriticalSection,
     block: HeapBlock,
     findings: &mut Vec<Finding>,
 ) {
-    if !has(findings, FindingId::EveryFieldForeign) || block.used > MAX_TEXT {
+    // Free blocks are put together: where one begins says nothing of what was there.
+    let is_used = block.state != BlockState::Free && block.used <= MAX_TEXT;
+    if !is_used || !has(findings, FindingId::EveryFieldForeign) {
         return;
     }
-    let layout = Layout::of(section.width);
-    let length = usize::try_from(block.used).unwrap_or(0);
-    let bytes = case.scene.dump.memory.read_up_to(block.start, length);
-    let at = |offset: u64| {
-        usize::try_from(section.address.saturating_add(offset).saturating_sub(block.start)).ok()
-    };
-    let parts = at(layout.lock_count).zip(at(layout.lock_semaphore)).zip(at(layout.size));
-    let Some(((touched, kept), end)) = parts else { return };
-    let (Some(front), Some(middle), Some(rest)) =
-        (bytes.get(..touched), bytes.get(kept..end), bytes.get(end..))
-    else {
+    let Some(text) = text::through(case, section, block.start..block.end()) else { return };
+    let offset = text.start.saturating_sub(block.start);
+    if section.address == text.start || section.address == block.start {
         return;
-    };
-    let text = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
-    let is_whole = bytes.len() == length && rest.len().saturating_sub(text) < MAX_ZEROS;
-    let parts = [front, middle, rest.get(..text).unwrap_or(rest)];
-    let is_text = parts.concat().iter().all(patterns::is_text_or_break);
-    if is_whole && is_text && text > 0 && !front.is_empty() {
-        // Where the text begins and ends says more than where it begins.
-        findings.retain(|other| other.id != FindingId::ContentsBeginBefore);
-        findings.push(Finding::new(
-            FindingId::TextFillsBlock,
-            format!(
-                "A text fills the heap block {:#x} ({:#x} bytes) from its first byte to its last; the section would lie at +{:#x} of it.",
-                block.start,
-                block.used,
-                section.address.saturating_sub(block.start)
-            ),
-            format!("memory at {:#x}", block.start),
-        ));
     }
+    let begins = offset == 0 || is_behind_links(case, section, block, offset);
+    let (id, what) = match begins {
+        true if fills(case, section, block, &text) => {
+            (FindingId::TextFillsBlock, "goes from the beginning to the end of")
+        }
+        true => (FindingId::TextBeginsWithBlock, "begins with"),
+        false if text.is_cut || is_counted(case, block, &text) => return,
+        false => (FindingId::TextBeginsInsideBlock, "begins in the middle of"),
+    };
+    // Where in the block the text begins says more than that it begins before.
+    findings.retain(|other| other.id != FindingId::ContentsBeginBefore);
+    findings.push(Finding::new(
+        id,
+        format!(
+            "A text {what} the heap block {:#x} ({:#x} bytes), at +{offset:#x}; the section would lie at +{:#x} of it.",
+            block.start,
+            block.used,
+            section.address.saturating_sub(block.start)
+        ),
+        format!("memory at {:#x}", block.start),
+    ));
+}
+
+/// Whether a number before the text is its length: strings that know their length begin with it.
+fn is_counted(case: Case<'_, '_>, block: HeapBlock, text: &Text) -> bool {
+    let length = text.end.saturating_sub(text.start);
+    let lengths = [length, length.checked_div(2).unwrap_or(0)];
+    let header = text.start.saturating_sub(block.start);
+    let words = header.checked_div(4).unwrap_or(0);
+    let mut numbers = (0..words).filter_map(|index| {
+        case.scene.dump.memory.u32(block.start.checked_add(index.checked_mul(4)?)?)
+    });
+    // With its terminator or without.
+    numbers.any(|number| lengths.iter().any(|length| length.abs_diff(number.into()) <= 1))
+}
+
+/// Whether the text goes on to the end of the block, but for its terminator and what its length was rounded up to.
+fn fills(case: Case<'_, '_>, section: &CriticalSection, block: HeapBlock, text: &Text) -> bool {
+    let end = section.address.saturating_add(Layout::of(section.width).size);
+    let last = text.end.min(block.end());
+    let rest = usize::try_from(block.end().saturating_sub(last)).unwrap_or(usize::MAX);
+    let zeros = case.scene.dump.memory.read_up_to(last, rest.min(MAX_ZEROS));
+    text.end > end && rest < MAX_ZEROS && zeros.len() == rest && zeros.iter().all(|byte| *byte == 0)
+}
+
+/// Whether an offset is that behind two addresses at the beginning of a block: the links that it had while it was free.
+fn is_behind_links(
+    case: Case<'_, '_>,
+    section: &CriticalSection,
+    block: HeapBlock,
+    offset: u64,
+) -> bool {
+    let width = section.width;
+    let is_link = |at: u64| {
+        let word = block.start.checked_add(at);
+        let word = word.and_then(|at| case.scene.dump.memory.pointer(at, width));
+        // What is in use has no such links to it.
+        word.filter(|word| is_possible_pointer(*word, width)).is_some_and(|word| {
+            heap::block_at(case.scene.dump, word)
+                .is_none_or(|other| other.state != BlockState::Busy)
+        })
+    };
+    Some(offset) == width.bytes().checked_mul(2) && is_link(0) && is_link(width.bytes())
 }
 
 /// Links of a doubly linked list in place of the section's fields: the memory is something else now.

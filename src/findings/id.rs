@@ -76,6 +76,8 @@ pub enum FindingId {
     DebugInfoAbsentUnexpected,
     /// The process's list holds a record for this section although `DebugInfo` names another address.
     ListKnowsSection,
+    /// The process's list holds a record for this section, which is zero.
+    ZerosStillListed,
     /// `SpinCount` is one that initialisation leaves.
     SpinCountPlausible,
     /// `SpinCount` is not.
@@ -112,6 +114,8 @@ pub enum FindingId {
     AmbiguousPattern,
     /// The section's fields are a fill pattern of the space around blocks.
     GuardPattern,
+    /// The section was not found, although the dump has what the stack refers to.
+    SectionNotLocated,
     /// The address lies in the null page.
     AddressInNullPage,
     /// The address is beyond user space, or text.
@@ -228,6 +232,8 @@ pub enum FindingId {
     ContentsBeginHere,
     /// A text that begins before the address fills the section.
     ContentsBeginBefore,
+    /// The text that fills the section begins with the memory that was allocated there.
+    ContentsBeginWithMemory,
     /// A thread of the process is inside the section.
     OwnerInside,
     /// The fields are one byte over and over that is no known fill pattern.
@@ -254,6 +260,12 @@ pub enum FindingId {
     HeadForeign,
     /// A live frame's function has deleted the section.
     DeletionBehind,
+    /// A live function has initialised the section.
+    InitializationBehind,
+    /// A live function has given the section's memory back.
+    ReleaseBehind,
+    /// A live function has given the memory back, with this section in it or an earlier object.
+    EarlierReleaseBehind,
     /// A live frame's function has yet to initialise the section.
     InitializationAhead,
     /// The four bytes of a 32-bit address are printable characters.
@@ -288,17 +300,46 @@ pub enum FindingId {
     ZeroInFreeBlock,
     /// A text fills the section's heap block from the first byte to the last.
     TextFillsBlock,
+    /// A text through the section begins with the section's heap block.
+    TextBeginsWithBlock,
+    /// A text through the section begins behind other data of the section's heap block.
+    TextBeginsInsideBlock,
+    /// The fill pattern covers the section's heap block, or its place in a row of sections.
+    FillFillsPlace,
+    /// The fill pattern begins and ends inside the section's heap block.
+    FillInsideBlock,
     /// No code of the section's module deletes it.
     NobodyDeletes,
     /// No code of the section's module initialises it.
     NobodyInitializes,
     /// More threads sleep at the section than `LockCount` counts.
     SleepersNotCounted,
+    /// One step before a row of sections.
+    BeforeRow,
+    /// One step behind a row of sections.
+    BehindRow,
+    /// Between two sections of a row.
+    InRow,
+    /// On the grid of a row of sections, far out of it.
+    FarOnRow,
+    /// Behind the address lies the head of a list of objects with sections.
+    ListHeadBehind,
+    /// Other sections of the list lay in the same memory, and are replaced too.
+    OthersReplaced,
     /// The address is the lower half of a longer one that the process holds.
     AddressIsHalf,
 }
 
 impl FindingId {
+    /// A field of the section was not made by ntdll.
+    pub const FOREIGN: &[Self] = &[
+        Self::EveryFieldForeign,
+        Self::HandleImplausible,
+        Self::SpinCountImplausible,
+        Self::DebugInfoImpossible,
+        Self::DebugRecordInvalid,
+        Self::DebugInfoInModule,
+    ];
     /// The section is zero, or was before an Enter.
     pub const ZEROS: [Self; 3] =
         [Self::SectionAllZero, Self::SectionZeroThenEntered, Self::SectionZeroAtStop];
@@ -352,6 +393,7 @@ impl FindingId {
             Self::DebugInfoImpossible => "debug-info-impossible",
             Self::DebugInfoAbsentUnexpected => "debug-info-absent-unexpected",
             Self::ListKnowsSection => "list-knows-section",
+            Self::ZerosStillListed => "zeros-still-listed",
             Self::SpinCountPlausible => "spin-count-plausible",
             Self::SpinCountImplausible => "spin-count-implausible",
             Self::SpinCountUnusual => "spin-count-unusual",
@@ -370,6 +412,7 @@ impl FindingId {
             Self::FreePattern => "free-pattern",
             Self::AmbiguousPattern => "ambiguous-pattern",
             Self::GuardPattern => "guard-pattern",
+            Self::SectionNotLocated => "section-not-located",
             Self::AddressInNullPage => "address-in-null-page",
             Self::AddressImpossible => "address-impossible",
             Self::AddressInCode => "address-in-code",
@@ -428,6 +471,7 @@ impl FindingId {
             Self::StaticStorageWritten => "static-storage-written",
             Self::ContentsBeginHere => "contents-begin-here",
             Self::ContentsBeginBefore => "contents-begin-before",
+            Self::ContentsBeginWithMemory => "contents-begin-with-memory",
             Self::RepeatedByte => "repeated-byte",
             Self::WaitersBeyondThreads => "waiters-beyond-threads",
             Self::NeverContendedBefore => "never-contended-before",
@@ -440,6 +484,9 @@ impl FindingId {
             Self::OnlyRecordNull => "only-record-null",
             Self::HeadForeign => "head-foreign",
             Self::DeletionBehind => "deletion-behind",
+            Self::InitializationBehind => "initialization-behind",
+            Self::ReleaseBehind => "release-behind",
+            Self::EarlierReleaseBehind => "earlier-release-behind",
             Self::InitializationAhead => "initialization-ahead",
             Self::AddressIsText => "address-is-text",
             Self::SectionNearBy => "section-near-by",
@@ -459,8 +506,18 @@ impl FindingId {
             Self::PointersInside => "pointers-inside",
             Self::ZeroInFreeBlock => "zero-in-free-block",
             Self::TextFillsBlock => "text-fills-block",
+            Self::TextBeginsWithBlock => "text-begins-with-block",
+            Self::TextBeginsInsideBlock => "text-begins-inside-block",
+            Self::FillFillsPlace => "fill-fills-place",
+            Self::FillInsideBlock => "fill-inside-block",
             Self::NobodyDeletes => "nobody-deletes",
             Self::NobodyInitializes => "nobody-initializes",
+            Self::BeforeRow => "before-row",
+            Self::BehindRow => "behind-row",
+            Self::InRow => "in-row",
+            Self::FarOnRow => "far-on-row",
+            Self::ListHeadBehind => "list-head-behind",
+            Self::OthersReplaced => "others-replaced",
             Self::AddressIsHalf => "address-is-half",
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         if !stopped {
             passed_although_zero(case, findings);
         }
+        record::listed(case, section, findings);
         return;
     }
     if zero_then_entered(case, section, &raw) {
@@ -29,6 +30,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             "The section is zero but for what an Enter on zeros leaves: LockCount, LockSemaphore.",
             field_at(section, 0),
         ));
+        record::listed(case, section, findings);
         return;
     }
     record::collect(case, section, &raw, findings);

@@ -18,7 +18,7 @@ const MEM_IMAGE: u32 = 0x100_0000;
 const NOT_WRITABLE: u32 = 0x02 | 0x10 | 0x20;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    let Some(section) = case.section else { return };
+    let Some(section) = case.section else { return not_located(case, findings) };
     let address = section.address;
     let source = format!("address {address:#x}");
     if address < 0x1_0000 {
@@ -84,6 +84,25 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     stacks(case, section, findings);
+}
+
+/// Nothing on the stack of the thread that failed is a section in use.
+///
+/// - situation: a section that is in order but for its event is found by its own fields; one that was deleted, or is gone, is not.
+/// - example: Leave could not signal its event, and no word of the stack leads to a section that was just left.
+/// - handling: a failed signal or wait of a call that has a name, where the dump has what stacks refer to.
+/// - test: `what_is_found_nowhere_is_in_no_order` (tests/accuracy).
+fn not_located(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
+    let is_signal = matches!(case.lock.failure, Failure::Signal(_) | Failure::Wait(_));
+    let has_memory =
+        !matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);
+    if is_signal && has_memory && case.lock.operation.is_some() {
+        findings.push(Finding::new(
+            FindingId::SectionNotLocated,
+            "Nothing that the stack of the failed call leads to is a section as this call leaves it.",
+            "stack",
+        ));
+    }
 }
 
 /// Whether the list of debug records still names a section whose memory is gone.

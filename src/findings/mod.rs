@@ -5,6 +5,7 @@ mod code_around;
 mod contents;
 mod environment;
 pub mod evidence_rows;
+mod fills;
 mod frames;
 mod half;
 mod handle;
@@ -20,8 +21,11 @@ mod patterns;
 mod place;
 mod process;
 mod record;
+mod rows;
 mod siblings;
 pub mod space;
+mod steps;
+mod text;
 mod threads;
 mod verifier;
 mod versions;
@@ -119,6 +123,9 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
         threads::collect(case, &mut findings);
         left::collect(case, &mut findings);
         code_around::collect(case, &mut findings);
+        rows::collect(case, &mut findings);
+        fills::collect(case, &mut findings);
+        rows::replaced_together(case, &mut findings);
     }
     patterns::replace_parts(&mut findings);
     findings
@@ -168,5 +175,7 @@ fn field_at(section: &CriticalSection, offset: u64) -> String {
 mod contents_tests;
 #[cfg(test)]
 mod field_tests;
+#[cfg(test)]
+mod place_tests;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Fill patterns, and neighbours that run into the section (critical-sections.md 8, and 9 rows 7 and 12).
 
+use super::text::{MAX_SHOWN, is_text};
 use super::{Case, Finding, FindingId, field_at, has, place};
 use crate::critsec::CriticalSection;
 use crate::critsec::debug_info::DebugInfoState;
@@ -11,8 +12,6 @@ use crate::critsec::spin_count;
 const NEIGHBOUR: u64 = 8;
 /// Most bytes followed on either side of the border.
 const MAX_RUN: u64 = 256;
-/// Most characters of a text shown.
-const MAX_SHOWN: usize = 40;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section else { return };
@@ -189,30 +188,6 @@ fn neighbours(
     }
 }
 
-/// A run of bytes that belong together.
-pub(super) struct Extent {
-    /// Its first address, or the first that was looked at.
-    pub start: u64,
-    /// Whether it may begin before.
-    pub is_cut: bool,
-    /// What it is, in words.
-    pub shown: String,
-}
-
-/// The text that the bytes at an address are part of, when the first 8 are text.
-pub(super) fn text_through(case: Case<'_, '_>, address: u64) -> Option<Extent> {
-    let first = case.scene.dump.memory.read_up_to(address, usize::try_from(NEIGHBOUR).ok()?);
-    let is_all_text = first.len() as u64 == NEIGHBOUR && first.iter().all(is_text_or_break);
-    is_all_text.then(|| {
-        let (start, end) = extent(case, address, &Alike::Lines);
-        Extent {
-            start,
-            is_cut: address.saturating_sub(start) >= MAX_RUN,
-            shown: Alike::Lines.shown(case, start, end, false),
-        }
-    })
-}
-
 /// The first and the end address of what runs over the border at `border`.
 fn extent(case: Case<'_, '_>, border: u64, alike: &Alike) -> (u64, u64) {
     let memory = &case.scene.dump.memory;
@@ -229,8 +204,6 @@ fn extent(case: Case<'_, '_>, border: u64, alike: &Alike) -> (u64, u64) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Alike {
     Text,
-    /// Text with line breaks and tabs.
-    Lines,
     /// A word that is repeated at multiples of 4 from the border.
     Word([u8; 4]),
 }
@@ -240,7 +213,6 @@ impl Alike {
     fn has(&self, distance: u64, byte: u8) -> bool {
         match self {
             Self::Text => is_text(&byte),
-            Self::Lines => is_text_or_break(&byte),
             Self::Word(word) => {
                 let index = usize::try_from(distance & 3).unwrap_or(0);
                 word.get(index) == Some(&byte)
@@ -252,7 +224,7 @@ impl Alike {
     fn shown(&self, case: Case<'_, '_>, start: u64, end: u64, to_its_end: bool) -> String {
         match self {
             Self::Word(word) => format!("The value {:#010X}", u32::from_le_bytes(*word)),
-            Self::Text | Self::Lines => {
+            Self::Text => {
                 let length = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
                 let bytes = case.scene.dump.memory.read_up_to(start, length);
                 let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
@@ -267,14 +239,6 @@ impl Alike {
             }
         }
     }
-}
-
-fn is_text(byte: &u8) -> bool {
-    byte.is_ascii_graphic() || *byte == b' '
-}
-
-pub(super) fn is_text_or_break(byte: &u8) -> bool {
-    is_text(byte) || matches!(byte, b'\r' | b'\n' | b'\t')
 }
 
 /// Both runs are text, or repeat one word other than 0.

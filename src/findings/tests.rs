@@ -7,7 +7,9 @@ use crate::crash::frame::{Frame, FunctionName, NameSource, Trust};
 use crate::crash::locate::{self, Located};
 use crate::crash::operation::{Operation, OperationSource};
 use crate::crash::waits::Waits;
+use crate::critsec::debug_info::ListedSection;
 use crate::critsec::handle;
+use crate::critsec::layout::RawCriticalSection;
 use crate::critsec::lock_count::LockCountEncoding;
 use crate::dump::memory::PointerWidth;
 use crate::dump::synth::{Synth, SynthHandle, SynthThread, context, peb, teb};
@@ -38,6 +40,8 @@ pub(super) struct World {
     pub(super) passed: Option<u64>,
     /// The section's address.
     pub(super) at: u64,
+    /// The process's list, which is closed: each record, and the section that it names.
+    pub(super) records: Vec<(u64, u64)>,
     pub(super) more: fn(Synth) -> Synth,
 }
 
@@ -57,6 +61,7 @@ impl World {
             encoding: LockCountEncoding::Flags,
             passed: None,
             at: SECTION,
+            records: Vec::new(),
             more: |synth| synth,
         };
         put(&mut world.peb, 0x18, LDR);
@@ -135,10 +140,22 @@ impl World {
             section: Some(&section),
             handle: value.map(|value| (value, handle::check(&dump, value))),
             history: None,
-            list: &ListWalk::default(),
+            list: &self.list(&dump),
             platform: Platform::of(scene),
         });
         (findings, flows.cuts())
+    }
+
+    fn list(&self, dump: &Dump<'_>) -> ListWalk {
+        let listed = |&(record, section): &(u64, u64)| {
+            let raw = RawCriticalSection::read(&dump.memory, section, WIDTH);
+            ListedSection { record, section, raw }
+        };
+        ListWalk {
+            sections: self.records.iter().map(listed).collect(),
+            nodes: self.records.iter().map(|(record, _)| *record).collect(),
+            closed: !self.records.is_empty(),
+        }
     }
 
     pub(super) fn has(&self, id: FindingId) -> bool {

@@ -194,3 +194,84 @@ fn the_argument_is_in_its_register_at_the_start_of_the_function() {
     let section = report.critical_section.as_ref().unwrap();
     assert_eq!(section.address, "0xfeeefeeefeeefeee");
 }
+
+#[test]
+fn what_is_found_nowhere_is_in_no_order() {
+    for name in ["n-raw-item-x64-new-wer", "v-rel-pointers-x64-new-wer"] {
+        assert_finding(name, "section-not-located", true);
+    }
+    for name in ["closed-x64-new-full", "closed-x64-new-wer"] {
+        assert_finding(name, "section-not-located", false);
+    }
+}
+
+#[test]
+fn what_live_functions_did_before() {
+    // In the heap, with numbers, pointers or a text in it: main made it.
+    for name in ["q-histogram-x64-woa-events-full", "x-gbasket-x64-new-full"] {
+        assert_finding(name, "initialization-behind", true);
+        assert_finding(name, "release-behind", false);
+        assert_finding(name, "earlier-release-behind", false);
+    }
+    assert_finding("corrupted-stray-x86-new-full", "initialization-behind", true);
+    // Nobody made it; its block was another's, freed by a function that has returned.
+    for name in [
+        "never-initialized-reused-x64-new-full",
+        "never-initialized-reused-x86-new-full",
+        "w-dmiranda-x86-old-full",
+        "w-dtitle-x64-new-procdump-ma",
+    ] {
+        assert_finding(name, "initialization-behind", false);
+        assert_finding(name, "release-behind", false);
+        assert_finding(name, "earlier-release-behind", false);
+    }
+    // Pages and a view, which the same thread had initialised the section in; a view that is another file's now.
+    for name in [
+        "memory-released-x64-new-full",
+        "memory-released-enter-x86-old-full",
+        "w-cschedule-x86-new-full",
+    ] {
+        assert_finding(name, "release-behind", true);
+        assert_finding(name, "earlier-release-behind", false);
+    }
+    // Nothing on the stack shows that it was made before: a block that is a tree's node now, an unloaded DLL.
+    for name in ["q-tree-node-x86-old-procdump-ma", "unloaded-dll-x86-new-full"] {
+        assert_finding(name, "earlier-release-behind", true);
+        assert_finding(name, "release-behind", false);
+    }
+    // The block before the section's was freed, not the section's.
+    for name in [
+        "h-copied-idle-enter-x86-new-full",
+        "h-copied-idle-enter-x64-new-full",
+        "h-copied-idle-enter-x86-new-wer",
+    ] {
+        assert_finding(name, "release-behind", false);
+        assert_finding(name, "earlier-release-behind", false);
+    }
+    // The register is changed between the store of the argument and the call.
+    assert_finding("w-dtagged-x86-new-procdump-ma", "initialization-behind", false);
+    // main has left its frame by a jump to the function that runs.
+    assert_finding("x-gvoice-x64-woa-events-full", "initialization-behind", true);
+}
+
+#[test]
+fn who_makes_none_by_pointers_did_not_make_it() {
+    // In the heap, with old text or numbers in it.
+    for name in [
+        "never-initialized-reused-x64-new-full",
+        "never-initialized-reused-x86-new-full",
+        "w-dmiranda-x86-old-full",
+        "w-dtitle-x64-new-procdump-ma",
+    ] {
+        assert_finding(name, "nobody-initializes", true);
+    }
+    // In the heap, made there, and written over; a pool's block with others that were made.
+    for name in [
+        "q-histogram-x64-woa-events-full",
+        "x-gbasket-x64-new-full",
+        "q-tree-node-x86-old-procdump-ma",
+        "w-dpool-x64-woa-events-full",
+    ] {
+        assert_finding(name, "nobody-initializes", false);
+    }
+}

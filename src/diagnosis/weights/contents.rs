@@ -71,6 +71,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(NeverInitialized, 2.0, "a program's own fill of fresh memory looks the same"),
             w(Corrupted, 1.5, "a program's own fill that went too far looks the same"),
+            w(MemoryReleased, -0.7, "a program's own allocator picks its own pattern"),
             w(BadPointer, 1.0, "the pointer may lead into a filled buffer"),
         ],
     ),
@@ -102,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::ListLacksSection,
         Group::DebugRecord,
         &[
-            w(NeverInitialized, 0.7, "a section that nobody initialised is on no list"),
+            w(NeverInitialized, 0.5, "a section that nobody initialised is on no list"),
             w(BadPointer, 0.7, "what is no section is on no list"),
             w(Copied, 0.5, "the original's record is listed for the original"),
             w(Deleted, 0.5, "Delete takes the record off the list"),
@@ -184,22 +185,6 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        FindingId::DeletionBehind,
-        Group::EndOfLife,
-        &[
-            w(Deleted, 2.5, "the program has just deleted it, or one like it"),
-            w(NeverInitialized, -1.0, "what is deleted was made before"),
-        ],
-    ),
-    row(
-        FindingId::InitializationAhead,
-        Group::EndOfLife,
-        &[
-            w(NeverInitialized, 3.0, "the program has yet to come to the initialisation"),
-            w(Deleted, -1.0, "what is yet to be made is not deleted"),
-        ],
-    ),
-    row(
         FindingId::AddressIsText,
         Group::Contents,
         &[w(
@@ -263,15 +248,6 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        FindingId::InitializationPerhapsAhead,
-        Group::EndOfLife,
-        &[w(
-            NeverInitialized,
-            1.0,
-            "it was used before its time, unless the return address is an old one",
-        )],
-    ),
-    row(
         FindingId::AddressIsTwoNumbers,
         Group::Contents,
         &[
@@ -288,7 +264,8 @@ pub(super) const ROWS: &[Row] = &[
         Group::DebugRecord,
         &[
             w(Deleted, 0.5, "a destructor deletes, then the memory goes"),
-            w(BadPointer, 0.3, "what is no section is on no list"),
+            w(BadPointer, 0.7, "what is no section is on no list"),
+            w(MemoryReleased, -2.0, "released without Delete it would still be listed"),
         ],
     ),
     row(
@@ -347,29 +324,17 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
-        FindingId::TextFillsBlock,
-        Group::Contents,
+        FindingId::ZerosStillListed,
+        Group::DebugRecord,
         &[
-            w(MemoryReleased, 1.2, "the block belongs to the text now"),
+            w(Corrupted, 1.3, "somebody else than Delete has cleared the section"),
             w(
-                NeverInitialized,
-                0.8,
-                "the block held just this text before, and nothing of an object was made there since",
+                MemoryReleased,
+                1.3,
+                "released without Delete, the section stays on the list, and the memory was cleared since",
             ),
-            w(Corrupted, -0.7, "an overrun seldom begins and ends with the object's own block"),
-        ],
-    ),
-    row(
-        FindingId::NobodyDeletes,
-        Group::Deletion,
-        &[w(Deleted, -1.5, "only another module that has its address could have deleted it")],
-    ),
-    row(
-        FindingId::NobodyInitializes,
-        Group::Deletion,
-        &[
-            w(NeverInitialized, 0.7, "only another module that has its address could have made it"),
-            w(Deleted, -0.5, "what was never made is not deleted"),
+            w(Deleted, -0.3, "Delete takes the record off the list"),
+            w(NeverInitialized, -0.3, "the section was initialised"),
         ],
     ),
     row(

@@ -11,6 +11,7 @@ mod contents;
 mod handle;
 mod history;
 mod section;
+mod steps;
 mod surroundings;
 mod verifier;
 
@@ -18,7 +19,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 5;
+pub const MODEL_VERSION: u32 = 6;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +44,8 @@ pub enum Group {
     Pattern,
     /// Whose the fill pattern is.
     Allocator,
+    /// How far the fill pattern goes.
+    FillExtent,
     /// What else the bytes may be.
     Contents,
     /// What kind of storage it is.
@@ -51,10 +54,14 @@ pub enum Group {
     Memory,
     /// Threads at the section.
     Waiters,
+    /// How the section began.
+    Beginning,
     /// How the section ended.
     EndOfLife,
     /// What other sections show.
     OtherSections,
+    /// Where in a row of sections it is.
+    Row,
     /// What Application Verifier said.
     Verifier,
     /// Who closed the handle, by the handle trace.
@@ -184,7 +191,7 @@ pub fn row_of(finding: FindingId) -> Option<&'static Row> {
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     let rows = handle::ROWS.iter().chain(history::ROWS).chain(section::ROWS);
-    rows.chain(surroundings::ROWS).chain(verifier::ROWS).chain(contents::ROWS)
+    rows.chain(surroundings::ROWS).chain(verifier::ROWS).chain(contents::ROWS).chain(steps::ROWS)
 }
 
 #[cfg(test)]

@@ -49,6 +49,11 @@ pub(super) const ROWS: &[Row] = &[
                 "locals begin with what earlier calls left, as other memory does",
             ),
             w(CrossProcess, -2.0, "a stack is no shared memory"),
+            w(
+                Corrupted,
+                -0.7,
+                "an overrun on a stack mostly goes on to the return address, and the crash is there",
+            ),
         ],
     ),
     row(
