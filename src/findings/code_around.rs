@@ -31,21 +31,21 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         behind(case, &places, is_zero, findings);
     }
     for (thread, frame) in places.iter().filter(|_| is_zero) {
-        push(case, *thread, ahead(case, frame, findings), findings);
+        push(case, (*thread, "is in"), ahead(case, frame, findings), findings);
     }
 }
 
 /// A step that a thread's function has taken, or has yet to take.
 fn push(
     case: Case<'_, '_>,
-    thread: u32,
+    (thread, stands): (u32, &str),
     found: Option<(FindingId, &'static str, u64)>,
     findings: &mut Vec<Finding>,
 ) {
     let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { return };
     findings.push(Finding::new(
         id,
-        format!("Thread {thread:#x} is in a function that {what}, at {}.", named(case, at)),
+        format!("Thread {thread:#x} {stands} a function that {what}, at {}.", named(case, at)),
         format!("code at {at:#x}, stack of thread {thread:#x}"),
     ));
 }
@@ -85,7 +85,8 @@ fn behind(case: Case<'_, '_>, places: &[(u32, Frame)], is_zero: bool, findings: 
             }
             _ => continue,
         };
-        push(case, one.thread, Some((id, what, one.at)), findings);
+        let stands = if one.has_left { "has left, by a jump," } else { "is in" };
+        push(case, (one.thread, stands), Some((id, what, one.at)), findings);
     }
 }
 

@@ -261,6 +261,7 @@ fn a_text_from_the_first_to_the_last_byte_of_a_block() {
     assert!(!has(&filled(0, 0x40), FindingId::TextFillsBlock), "it ends far before");
     let behind = filled(8, 0x50);
     assert!(!has(&behind, FindingId::TextFillsBlock), "it begins behind other data");
+    assert!(has(&behind, FindingId::TextBeginsInsideBlock), "{behind:?}");
 }
 
 #[test]

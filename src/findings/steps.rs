@@ -165,6 +165,8 @@ pub(super) struct Taken {
     pub at: u64,
     /// Whether the frame is exact.
     pub is_exact: bool,
+    /// Whether the function has left its frame by a jump.
+    pub has_left: bool,
 }
 
 /// The steps that surely ran before the places of frames, those of one thread newest first: what an outer function did before is older
@@ -172,8 +174,10 @@ pub(super) struct Taken {
 pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)]) -> Vec<Taken> {
     let of_frame = |(thread, frame): &(u32, Frame)| {
         let (thread, is_exact) = (*thread, frame.trust.is_exact());
-        let found = behind_jump(case, thread, frame).into_iter().chain(behind(case, frame));
-        found.map(move |(step, at)| Taken { step, thread, at, is_exact }).collect::<Vec<_>>()
+        let left = behind_jump(case, thread, frame).into_iter().map(|found| (found, true));
+        let found = left.chain(behind(case, frame).into_iter().map(|found| (found, false)));
+        let taken = |((step, at), has_left)| Taken { step, thread, at, is_exact, has_left };
+        found.map(taken).collect::<Vec<_>>()
     };
     places.iter().flat_map(of_frame).take(MAX_TAKEN).collect()
 }
