@@ -119,6 +119,15 @@ impl Which {
         }
     }
 
+    /// The arguments before it.
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::First => 0,
+            Self::Third => 2,
+        }
+    }
+
     /// The words on the x86 stack before it.
     fn words(self) -> u64 {
         match self {

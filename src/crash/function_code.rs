@@ -66,7 +66,7 @@ fn bits_of(scene: Scene<'_, '_>) -> u32 {
 }
 
 /// The instructions of at most `window` bytes, up to one that is none.
-fn decode_up_to(scene: Scene<'_, '_>, start: u64, window: u64) -> Vec<Instruction> {
+pub(super) fn decode_up_to(scene: Scene<'_, '_>, start: u64, window: u64) -> Vec<Instruction> {
     let bytes = scene.dump.memory.read_up_to(start, usize::try_from(window).unwrap_or(0));
     let mut decoder = Decoder::with_ip(bits_of(scene), &bytes, start, DecoderOptions::NONE);
     let mut found = Vec::new();

@@ -19,6 +19,7 @@ pub mod names;
 pub mod operation;
 pub mod provider;
 mod ran_before;
+pub mod replay;
 mod saved;
 pub mod screen;
 pub mod stack;

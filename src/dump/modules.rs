@@ -64,7 +64,7 @@ impl Module {
     }
 }
 
-fn is_of_program(path: &str) -> bool {
+pub(crate) fn is_of_program(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let folders: Vec<&str> = path.split(['\\', '/']).collect();
     folders.len() > 1 && !folders.iter().any(|one| matches!(*one, "windows" | "winnt"))

@@ -130,7 +130,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::DeletionBehind),
         title: "The program has just deleted it",
-        means: "A function that is still running has called DeleteCriticalSection before the place where it stands, or has called a function that does. It is looked for only when the section is zero.",
+        means: "A thread has surely called DeleteCriticalSection for it before it came to where it stands: in a function on its stack, or in one that has returned. It is looked for only when the section is zero.",
         arises: &[
             "A thread deletes the lock and then waits for the threads that use it.",
             "A destructor deletes the lock first and the rest of the object after.",
@@ -144,7 +144,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::InitializationBehind),
         title: "The program has initialised it",
-        means: "A function that is still running has called InitializeCriticalSection for it before the place where it stands, or has called a function that does. It is looked for where the section's bytes are not ntdll's.",
+        means: "A thread has surely called InitializeCriticalSection for it before it came to where it stands: in a function on its stack, or in one that has returned. It is looked for where something is wrong with the section itself.",
         arises: &["The section was made in time; what is wrong with it came later."],
         confirm: &[
             run("~*k", "The thread that the finding names."),
@@ -155,7 +155,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::ReleaseBehind),
         title: "The program has given its memory back",
-        means: "A function that is still running has freed the block, the pages or the module that the section is in before the place where it stands, or has called a function that does. It is looked for where the section's bytes are not ntdll's.",
+        means: "A thread has surely freed the block, the pages or the module that the section is in before it came to where it stands: in a function on its stack, or in one that has returned. It is looked for where something is wrong with the section itself.",
         arises: &[
             "An object is deleted, and then used once more in the same function.",
             "A callback is called after its module was freed.",
@@ -207,6 +207,78 @@ pub(super) const ALL: &[Explanation] = &[
             run("u CALLER", "CALLER is the place that the finding names."),
         ],
         fix: &["First initialise, then use. See never-initialized and deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::EnteredNotLeft),
+        title: "The thread has entered it and not left it",
+        means: "By the code of the functions on its stack, and of those that they called, the thread that failed has surely entered this section more often than it has left it since it was initialised, and no call of LeaveCriticalSection on another way can have been for it.",
+        arises: &[
+            "The section's fields were written over while the thread was in it.",
+            "The section was deleted, or its event closed, while the thread was in it.",
+        ],
+        confirm: &[run("k", "The functions on the stack."), run("ub CALLER", "The calls before.")],
+        fix: &["See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NoInitializationBehind),
+        title: "Nothing that has run can have initialised it",
+        means: "The code of the program's functions that can have run so far was followed on all ways, from each thread's first function to where it stands, with those functions whose addresses were handed out. No call of InitializeCriticalSection in it can have been for this section. It is looked for where something is wrong with the section itself, and said only where all of the code that the dump holds could be followed.",
+        arises: &[
+            "The initialisation is missing, stands behind a condition, or comes later.",
+            "The address is that of something else.",
+            "Another program module, whose code the dump lacks, or a library of the system made it.",
+        ],
+        confirm: &[
+            run("x MODULE!*", "With symbols: which variable it is."),
+            look("Every use of the variable in the source."),
+        ],
+        fix: &["See never-initialized and bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InitializationPerhapsBehind),
+        title: "Code that can have run initialises it",
+        means: "A function that can have run so far, on some way or in some thread, calls InitializeCriticalSection for this section.",
+        arises: &["The section was made, or its initialisation was passed by."],
+        confirm: &[run("u CALLER", "CALLER is the place that the finding names.")],
+        fix: &["See never-initialized, corrupted and deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NoDeletionBehind),
+        title: "Nothing that has run can have deleted it",
+        means: "The code of the program's functions that can have run so far was followed on all ways. No call of DeleteCriticalSection in it can have been for this section.",
+        arises: &[
+            "It was never deleted: its bytes are those it began with, or were written over it.",
+            "Another program module, whose code the dump lacks, or a library of the system deleted it.",
+        ],
+        confirm: &[look("Every use of the variable in the source.")],
+        fix: &["See never-initialized and corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::DeletionPerhapsBehind),
+        title: "Code that can have run deletes it",
+        means: "A function that can have run so far, on some way or in some thread, calls DeleteCriticalSection for this section.",
+        arises: &["The section was deleted, or its deletion was passed by."],
+        confirm: &[run("u CALLER", "CALLER is the place that the finding names.")],
+        fix: &["See deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::NoReleaseBehind),
+        title: "Nothing that has run can have freed its memory",
+        means: "The section lies in a heap block that is in use. The code of the program's functions that can have run so far was followed on all ways, and no call in it can have freed this block.",
+        arises: &[
+            "The block is still the one that the section was made in.",
+            "Another program module, whose code the dump lacks, freed it.",
+        ],
+        confirm: &[run("!heap -x SECTION", "The block.")],
+        fix: &["See corrupted and never-initialized."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ReleasePerhapsBehind),
+        title: "Code that can have run frees its memory",
+        means: "A function that can have run so far, on some way or in some thread, gives back the block, the pages or the module that the section is in.",
+        arises: &["The memory was given back, or its release was passed by."],
+        confirm: &[run("u CALLER", "CALLER is the place that the finding names.")],
+        fix: &["See memory-released."],
     },
     Explanation {
         subject: Finding(FindingId::NobodyDeletes),

@@ -2,9 +2,11 @@
 //!
 //! Zeros do not tell a section that was never initialised from one that was deleted; the program's order of steps does.
 
+use super::possible;
 use super::steps::{self, Step, Taken};
 use super::{Case, Finding, FindingId, has};
 use crate::crash::frame::Frame;
+use crate::crash::operation::Failure;
 use crate::crash::uses::{self, Passed};
 use crate::dump::modules::Module;
 use std::collections::HashSet;
@@ -22,30 +24,52 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let is_one_of = |ids: &[FindingId]| ids.iter().any(|id| has(findings, *id));
     let is_zero = is_one_of(&FindingId::ZEROS);
     let is_foreign = is_one_of(FindingId::FOREIGN) || is_one_of(&FindingId::FILLS);
+    let is_damaged = is_one_of(DAMAGES);
     if is_zero || is_foreign {
         never_done(case, is_zero, findings);
     }
-    let is_gone = case.section.is_some_and(|section| section.raw.is_none());
     let places = steps::places(case);
-    if is_zero || is_foreign || is_gone {
-        behind(case, &places, is_zero, findings);
+    let is_gone = case.section.is_some_and(|section| section.raw.is_none());
+    let is_unowned = case.lock.failure == Failure::NotOwner;
+    // Of a section in order, with its handle closed, the rest says enough.
+    if is_zero || is_foreign || is_gone || is_unowned || is_damaged {
+        let replay = steps::replay(case);
+        behind(case, &steps::taken(case, &places, &replay), is_zero, findings);
+        possible::collect(case, &replay, findings);
+        possible::entered(case, &replay, findings);
     }
     for (thread, frame) in places.iter().filter(|_| is_zero) {
-        push(case, (*thread, "is in"), ahead(case, frame, findings), findings);
+        push(case, *thread, ahead(case, frame, findings), findings);
     }
 }
 
-/// A step that a thread's function has taken, or has yet to take.
+/// Findings by which a section is not in order, besides those of its being zero or foreign.
+const DAMAGES: &[FindingId] = &[
+    FindingId::HeadForeign,
+    FindingId::HeadDamaged,
+    FindingId::TailDamaged,
+    FindingId::OnlyRecordDamaged,
+    FindingId::OnlyRecordRedirected,
+    FindingId::OnlyRecordNull,
+    FindingId::MoreWaitersThanThreads,
+    FindingId::OwnerInside,
+    FindingId::PointersInside,
+    FindingId::FreeYetNobodyWoken,
+    FindingId::LeftTooOften,
+    FindingId::SleepersNotCounted,
+];
+
+/// A step that a thread has taken, or has yet to take.
 fn push(
     case: Case<'_, '_>,
-    (thread, stands): (u32, &str),
+    thread: u32,
     found: Option<(FindingId, &'static str, u64)>,
     findings: &mut Vec<Finding>,
 ) {
     let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { return };
     findings.push(Finding::new(
         id,
-        format!("Thread {thread:#x} {stands} a function that {what}, at {}.", named(case, at)),
+        format!("Thread {thread:#x} {what}, at {}.", named(case, at)),
         format!("code at {at:#x}, stack of thread {thread:#x}"),
     ));
 }
@@ -58,8 +82,7 @@ fn push(
 ///   nothing changes that register since. What was initialised anew was not deleted or given back since. Where nothing shows that
 ///   the same thread initialised the section before it gave the memory back, or where it had memory given out since, it may be another object's.
 /// - test: `a_register_keeps_what_nothing_writes`, `what_live_functions_did_before` (tests/accuracy).
-fn behind(case: Case<'_, '_>, places: &[(u32, Frame)], is_zero: bool, findings: &mut Vec<Finding>) {
-    let taken = steps::taken(case, places);
+fn behind(case: Case<'_, '_>, taken: &[Taken], is_zero: bool, findings: &mut Vec<Finding>) {
     for (index, one) in taken.iter().enumerate() {
         let (newer, older) = taken.split_at(index);
         let has_step = |of: &[Taken], step: Step| {
@@ -85,8 +108,7 @@ fn behind(case: Case<'_, '_>, places: &[(u32, Frame)], is_zero: bool, findings: 
             }
             _ => continue,
         };
-        let stands = if one.has_left { "has left, by a jump," } else { "is in" };
-        push(case, (one.thread, stands), Some((id, what, one.at)), findings);
+        push(case, one.thread, Some((id, what, one.at)), findings);
     }
 }
 
@@ -187,9 +209,13 @@ fn ahead(
     (!has(findings, FindingId::ProcessExiting)).then_some(())?;
     let at = steps::initialisation_ahead(case, frame)?;
     Some(if frame.trust.is_exact() {
-        (FindingId::InitializationAhead, "has yet to initialise it", at)
+        (FindingId::InitializationAhead, "is in a function that has yet to initialise it", at)
     } else {
-        (FindingId::InitializationPerhapsAhead, "has, or had, yet to initialise it", at)
+        (
+            FindingId::InitializationPerhapsAhead,
+            "is, or was, in a function that has yet to initialise it",
+            at,
+        )
     })
 }
 

@@ -312,6 +312,20 @@ pub enum FindingId {
     NobodyDeletes,
     /// No code of the section's module initialises it.
     NobodyInitializes,
+    /// The faulting thread has entered the section and not left it.
+    EnteredNotLeft,
+    /// No code that can have run initialises the section.
+    NoInitializationBehind,
+    /// No code that can have run deletes the section.
+    NoDeletionBehind,
+    /// No code that can have run gives the section's memory back.
+    NoReleaseBehind,
+    /// Code that can have run initialises the section.
+    InitializationPerhapsBehind,
+    /// Code that can have run deletes the section.
+    DeletionPerhapsBehind,
+    /// Code that can have run gives the section's memory back.
+    ReleasePerhapsBehind,
     /// More threads sleep at the section than `LockCount` counts.
     SleepersNotCounted,
     /// One step before a row of sections.
@@ -512,6 +526,13 @@ impl FindingId {
             Self::FillInsideBlock => "fill-inside-block",
             Self::NobodyDeletes => "nobody-deletes",
             Self::NobodyInitializes => "nobody-initializes",
+            Self::EnteredNotLeft => "entered-not-left",
+            Self::NoInitializationBehind => "no-initialization-behind",
+            Self::NoDeletionBehind => "no-deletion-behind",
+            Self::NoReleaseBehind => "no-release-behind",
+            Self::InitializationPerhapsBehind => "initialization-perhaps-behind",
+            Self::DeletionPerhapsBehind => "deletion-perhaps-behind",
+            Self::ReleasePerhapsBehind => "release-perhaps-behind",
             Self::BeforeRow => "before-row",
             Self::BehindRow => "behind-row",
             Self::InRow => "in-row",

@@ -19,6 +19,7 @@ pub mod operations;
 mod order;
 mod patterns;
 mod place;
+mod possible;
 mod process;
 mod record;
 mod rows;

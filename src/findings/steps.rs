@@ -7,10 +7,13 @@ use crate::crash::frame::{Frame, Trust};
 use crate::crash::function_code;
 use crate::crash::left_by_jump;
 use crate::crash::operation::{self, Operation};
+use crate::crash::replay::{self, Failed, Past, Replay, Stack};
 use crate::crash::stack;
 use crate::crash::tail_call;
+use crate::dump::Thread;
 use crate::dump::heap::{self, BlockState};
-use crate::dump::memory::PointerWidth;
+use crate::dump::memory::{PointerWidth, Region};
+use crate::dump::modules::Module;
 use crate::image::call_target::CallSite;
 use crate::image::registers::RegisterFile;
 
@@ -22,6 +25,11 @@ const MAX_FRAMES: usize = 32;
 const MAX_PLACES: usize = 64;
 /// MEM_PRIVATE: what VirtualAlloc gives out (MEMORY_BASIC_INFORMATION, Type).
 const MEM_PRIVATE: u32 = 0x2_0000;
+/// Functions that end the process.
+const EXITS: &[&str] =
+    &["exit", "_exit", "_cexit", "ExitProcess", "RtlExitUserProcess", "LdrShutdownProcess"];
+/// Most bytes of a stack searched for calls of the program's code.
+const MAX_STACK: usize = 1 << 20;
 /// Most steps of a program that are put in order.
 const MAX_TAKEN: usize = 256;
 /// Bytes of code looked at on each side of a return address.
@@ -41,7 +49,7 @@ pub(super) enum Step {
 
 /// What a function's argument is the address of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Object {
+pub(super) enum Object {
     Section,
     Block,
     Pages,
@@ -57,8 +65,16 @@ impl Step {
     ///
     /// Names: HeapFree, VirtualFree, UnmapViewOfFile, FreeLibrary, GlobalFree, LocalFree, CoTaskMemFree as in the Windows API reference; `free`
     /// and the decorated names of `operator delete` (MSVC x86 and x64, GCC) as the runtime libraries export them.
-    fn argument_of(self, name: &str) -> Option<(Which, Object)> {
-        const BLOCKS: [&str; 17] = [
+    pub(super) fn argument_of(self, name: &str) -> Option<(Which, Object)> {
+        const BLOCKS: [&str; 25] = [
+            "realloc",
+            "_aligned_realloc",
+            "_free_dbg",
+            "??_V@YAXPEAX_K@Z",
+            "??_V@YAXPAXI@Z",
+            "_ZdaPvj",
+            "_ZdaPvm",
+            "??3@YAXPEAXI@Z",
             "free",
             "_aligned_free",
             "??3@YAXPAX@Z",
@@ -84,9 +100,11 @@ impl Step {
                 || name.starts_with("InitializeCriticalSection"))
             .then_some((Which::First, Object::Section)),
             Self::Release => match name {
-                "HeapFree" | "RtlFreeHeap" => Some((Which::Third, Object::Block)),
+                "HeapFree" | "RtlFreeHeap" | "HeapReAlloc" | "RtlReAllocateHeap" => {
+                    Some((Which::Third, Object::Block))
+                }
                 "VirtualFree" => Some((Which::First, Object::Pages)),
-                "UnmapViewOfFile" => Some((Which::First, Object::View)),
+                "UnmapViewOfFile" | "UnmapViewOfFileEx" => Some((Which::First, Object::View)),
                 "FreeLibrary" => Some((Which::First, Object::Module)),
                 _ if BLOCKS.contains(&name) => Some((Which::First, Object::Block)),
                 _ => None,
@@ -98,7 +116,7 @@ impl Step {
 
 impl Object {
     /// Whether the section is, or was, what an argument of this value leads to.
-    fn is_of_section(self, case: Case<'_, '_>, value: u64) -> bool {
+    pub(super) fn is_of_section(self, case: Case<'_, '_>, value: u64) -> bool {
         let Some(section) = case.section.map(|section| section.address) else { return false };
         let dump = case.scene.dump;
         match self {
@@ -169,9 +187,39 @@ pub(super) struct Taken {
     pub has_left: bool,
 }
 
+/// The steps that the replayed functions of a thread's stack have surely taken, newest first; see [`replay::replay`].
+fn replayed(case: Case<'_, '_>, thread: u32, past: &[Past]) -> Vec<Taken> {
+    let step_of = |call: &Past| {
+        if replay::gives_out(&call.name) {
+            return Some(Step::Allocation);
+        }
+        Step::ALL.into_iter().find(|step| {
+            let Some((which, object)) = step.argument_of(&call.name) else { return false };
+            let value = call.arguments.get(which.index()).and_then(|given| given.value());
+            value.is_some_and(|value| object.is_of_section(case, value))
+        })
+    };
+    let taken = |call: &Past| {
+        let step = step_of(call)?;
+        Some(Taken { step, thread, at: call.at, is_exact: true, has_left: false })
+    };
+    past.iter().rev().filter_map(taken).collect()
+}
+
+/// The frame that made the failed call, where that goes to the lock function itself, and the section.
+fn failed_call(case: Case<'_, '_>) -> Option<Failed> {
+    let caller = case.lock.caller?;
+    let frame = case.crash.frames.get(caller)?;
+    let site = case.scene.call_site(frame.registers.ip())?;
+    let callee = case.scene.callee(&site)?;
+    let is_lock = callee.name().and_then(Operation::of_function) == case.lock.operation;
+    (is_lock && case.lock.operation.is_some()).then_some(())?;
+    Some(Failed { thread: case.crash.thread_id, frame: caller, section: case.section?.address })
+}
+
 /// The steps that surely ran before the places of frames, those of one thread newest first: what an outer function did before is older
 /// than what an inner one has done since.
-pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)]) -> Vec<Taken> {
+pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)], replay: &Replay) -> Vec<Taken> {
     let of_frame = |(thread, frame): &(u32, Frame)| {
         let (thread, is_exact) = (*thread, frame.trust.is_exact());
         let left = behind_jump(case, thread, frame).into_iter().map(|found| (found, true));
@@ -179,7 +227,104 @@ pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)]) -> Vec<Taken> {
         let taken = |((step, at), has_left)| Taken { step, thread, at, is_exact, has_left };
         found.map(taken).collect::<Vec<_>>()
     };
-    places.iter().flat_map(of_frame).take(MAX_TAKEN).collect()
+    let by_frames: Vec<Taken> = places.iter().flat_map(of_frame).take(MAX_TAKEN).collect();
+    let mut all = Vec::new();
+    for past in &replay.threads {
+        let replayed = replayed(case, past.thread, &past.surely);
+        let of_thread = by_frames.iter().copied().filter(|one| one.thread == past.thread);
+        if replayed.iter().any(|one| one.step != Step::Allocation) {
+            all.extend(replayed);
+        } else {
+            all.extend(of_thread);
+        }
+    }
+    all.truncate(MAX_TAKEN);
+    all
+}
+
+/// What the threads have done, by their code.
+pub(super) fn replay(case: Case<'_, '_>) -> Replay {
+    replay::replay(case.scene, &stacks(case), failed_call(case))
+}
+
+/// The stacks of the threads, the faulting one's first.
+fn stacks(case: Case<'_, '_>) -> Vec<Stack> {
+    let id = case.crash.thread_id;
+    let threads = &case.scene.dump.threads;
+    let mut frames: Vec<Frame> = case.crash.frames.iter().take(MAX_FRAMES).cloned().collect();
+    // What lies behind a scan's frame is not certain either.
+    let exact = frames.iter().take_while(|frame| frame.trust.is_exact()).count();
+    frames.iter_mut().skip(exact).for_each(|frame| frame.trust = Trust::Scan);
+    // What runs at the end of the process is on lists that the runtime library keeps.
+    let leaves = |frame: &Frame| {
+        let function = frame.function.as_ref();
+        function.is_some_and(|function| EXITS.contains(&function.name.as_str()))
+    };
+    let faulting = threads.iter().find(|thread| thread.id == id);
+    let is_whole = threads.len() <= MAX_THREADS
+        && frames.iter().any(|frame| is_programs(case, frame))
+        && !frames.iter().any(leaves)
+        && faulting.is_some_and(|thread| shows_all(case, thread, &frames));
+    let mut found = vec![Stack { thread: id, frames, is_whole }];
+    for thread in threads.iter().filter(|other| other.id != id).take(MAX_THREADS) {
+        let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
+        let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
+        let frames = frames.unwrap_or_default();
+        let is_whole = shows_all(case, thread, &frames);
+        found.push(Stack { thread: thread.id, frames, is_whole });
+    }
+    found
+}
+
+/// Whether the frames are all of the program's functions on a thread's stack.
+///
+/// - situation: a walk ends where a frame is not exact, and what lies behind is not known.
+/// - example: an x86 function without a frame pointer; main and all that it has done lies behind it.
+/// - handling: no word of the stack above the outermost exact frame of the program's functions may be another return address into the
+///   program's code. What is found once more is an old word.
+/// - test: `what_no_code_can_have_done` (tests/accuracy).
+fn shows_all(case: Case<'_, '_>, thread: &Thread, frames: &[Frame]) -> bool {
+    let (scene, width) = (case.scene, case.scene.dump.system.pointer_width);
+    let (start, size) = thread.stack;
+    let exact = exact_places(frames);
+    let own = frames.iter().filter(|frame| frame.trust.is_exact() && is_programs(case, frame));
+    let top = frames.first().and_then(|frame| frame.registers.sp());
+    let first = own.filter_map(|frame| frame.registers.sp()).max().or(top).unwrap_or(start);
+    let end = start.checked_add(size).filter(|end| (start..=*end).contains(&first));
+    // The dump gives a WoW64 thread's 64-bit stack.
+    let of_region = || scene.dump.memory.region_at(first).map(Region::end);
+    let rest = end.or_else(of_region).and_then(|end| end.checked_sub(first));
+    let Some(bytes) = rest.and_then(|rest| usize::try_from(rest).ok()).filter(|_| size > 0) else {
+        return false;
+    };
+    let words = scene.dump.memory.read_up_to(first, bytes.min(MAX_STACK));
+    let word = usize::try_from(width.bytes()).unwrap_or(8);
+    let is_another = |word: &[u8]| {
+        let mut whole = [0; 8];
+        let Some(part) = whole.get_mut(..word.len()) else { return true };
+        part.copy_from_slice(word);
+        let place = u64::from_le_bytes(whole);
+        let module = scene.dump.module_at(place.saturating_sub(1));
+        module.is_some_and(Module::is_of_program)
+            && !exact.contains(&place)
+            && (!scene.flows.spend(1) || stack::is_return_address(scene, place))
+    };
+    // A stack that begins nowhere is none that the system has made.
+    let is_known = |frame: &Frame| frame.module.is_some() || !frame.trust.is_exact();
+    frames.len() < MAX_FRAMES
+        && frames.iter().all(is_known)
+        && words.len() == bytes
+        && !words.chunks_exact(word).any(is_another)
+}
+
+fn exact_places(frames: &[Frame]) -> Vec<u64> {
+    let exact = frames.iter().filter(|frame| frame.trust.is_exact());
+    exact.map(|frame| frame.registers.ip()).collect()
+}
+
+fn is_programs(case: Case<'_, '_>, frame: &Frame) -> bool {
+    let module = case.scene.dump.module_at(frame.lookup_address());
+    module.is_some_and(Module::is_of_program)
 }
 
 /// The calls that surely ran in a frame's function before the frame's place and did something to the section, newest first.
@@ -330,40 +475,10 @@ fn does_it(case: Case<'_, '_>, site: &CallSite, value: u64, step: Step, depth: u
     by_jump || calls().into_iter().any(|end| inner_does(end) == Some(true))
 }
 
-/// Whether a call gives out memory, by the name of what it calls (Windows API, C and C++ runtime libraries).
+/// Whether a call gives out memory, by the name of what it calls.
 fn allocates(case: Case<'_, '_>, call: &CallSite) -> bool {
-    const NAMES: [&str; 28] = [
-        "HeapAlloc",
-        "RtlAllocateHeap",
-        "HeapReAlloc",
-        "RtlReAllocateHeap",
-        "VirtualAllocEx",
-        "MapViewOfFileEx",
-        "_aligned_malloc",
-        "??_U@YAPAXI@Z",
-        "??_U@YAPEAX_K@Z",
-        "_Znwj",
-        "_Znwm",
-        "_Znaj",
-        "_Znam",
-        "_Znay",
-        "GlobalAlloc",
-        "LocalAlloc",
-        "CoTaskMemAlloc",
-        "VirtualAlloc",
-        "MapViewOfFile",
-        "LoadLibraryA",
-        "LoadLibraryW",
-        "LoadLibraryExW",
-        "malloc",
-        "calloc",
-        "realloc",
-        "??2@YAPAXI@Z",
-        "??2@YAPEAX_K@Z",
-        "_Znwy",
-    ];
     let callee = case.scene.callee(call);
-    callee.as_ref().and_then(|callee| callee.name()).is_some_and(|name| NAMES.contains(&name))
+    callee.as_ref().and_then(|callee| callee.name()).is_some_and(replay::gives_out)
 }
 
 /// What a call's argument tells, when the function that it goes to takes this step.

@@ -156,6 +156,11 @@ impl Exports {
         self.forwarders.sort_unstable();
     }
 
+    /// Where the exports begin, as offsets from the image's base.
+    pub fn rvas(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().map(|entry| entry.rva)
+    }
+
     /// Number of exports that are no forwarders, aliases counted.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -275,3 +275,46 @@ fn who_makes_none_by_pointers_did_not_make_it() {
         assert_finding(name, "nobody-initializes", false);
     }
 }
+
+#[test]
+fn what_functions_did_that_have_returned() {
+    for name in ["corrupted-underrun-x86-new-full", "enter-deleted-x64-new-full"] {
+        assert_finding(name, "initialization-behind", true);
+    }
+    assert_finding("enter-deleted-x64-new-full", "deletion-behind", true);
+    // Another call's local at the same address; VirtualAlloc failed; the third of a loop's objects is left out.
+    for name in [
+        "m-f-raw-pattern-x64-new-full",
+        "w-dspin-x86-old-procdump-ma",
+        "n-f-raw-debug-allocator-x86-old-full",
+    ] {
+        assert_finding(name, "initialization-behind", false);
+    }
+}
+
+#[test]
+fn what_no_code_can_have_done() {
+    // The initialisation stands behind a condition that the caller's constant decides; in a loop, with what is not known.
+    for name in ["x-hcram-x64-woa-events-full", "n-f-raw-debug-allocator-x86-old-full"] {
+        assert_finding(name, "no-initialization-behind", name.starts_with("x-"));
+    }
+    assert_finding("w-dspin-x86-old-procdump-ma", "no-release-behind", true);
+    assert_finding("enter-zeroed-x64-new-full", "no-deletion-behind", true);
+    // Deleted; deleted by an exit handler; no code in the dump.
+    for name in
+        ["enter-deleted-x64-new-full", "h-deleted-exit-x64-new-full", "enter-deleted-x86-new-wer"]
+    {
+        assert_finding(name, "no-deletion-behind", false);
+        assert_finding(name, "no-initialization-behind", false);
+    }
+    // On a way that the program can have come.
+    assert_finding("q-renewed-view-x86-old-full", "release-perhaps-behind", true);
+}
+
+#[test]
+fn who_has_entered_is_in_it() {
+    assert_finding("corrupted-underrun-x64-new-full", "entered-not-left", true);
+    for name in ["not-owner-x64-new-full", "n-goto-done-x86-new-full"] {
+        assert_finding(name, "entered-not-left", false);
+    }
+}

@@ -19,7 +19,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 6;
+pub const MODEL_VERSION: u32 = 7;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,10 @@ pub enum Group {
     Beginning,
     /// How the section ended.
     EndOfLife,
+    /// How often the thread has entered and left.
+    Balance,
+    /// Whether the memory was given back.
+    Release,
     /// What other sections show.
     OtherSections,
     /// Where in a row of sections it is.

@@ -88,6 +88,7 @@ pub(super) const ROWS: &[Row] = &[
             w(Corrupted, 1.0, "zeros may have been written over it"),
             w(HandleClosed, -4.0, "a healthy section has a record or -1"),
             w(Copied, -2.0, "a copy of a live section has a record or -1"),
+            w(CrossProcess, -2.0, "another process's section has a record or -1"),
         ],
     ),
     row(
@@ -100,6 +101,7 @@ pub(super) const ROWS: &[Row] = &[
             w(BadPointer, 1.0, "what is no section can hold any bytes"),
             w(HandleClosed, -5.0, "a healthy section has a record or -1"),
             w(Copied, -3.0, "a copy of a live section has a record or -1"),
+            w(CrossProcess, -2.5, "another process's section has a record or -1"),
         ],
     ),
     row(
@@ -168,6 +170,7 @@ pub(super) const ROWS: &[Row] = &[
             w(NeverInitialized, -4.0, "a Leave on zeros returns silently"),
             w(HandleClosed, -5.0, "a healthy section is not zero"),
             w(Copied, -3.0, "a copy of a live section is not zero"),
+            w(CrossProcess, -3.0, "another process's section is not zero"),
         ],
     ),
     row(
@@ -186,6 +189,7 @@ pub(super) const ROWS: &[Row] = &[
             ),
             w(Corrupted, -0.5, "zeros written over exactly the section are possible"),
             w(Copied, -2.0, "a copy of a live section is not zero"),
+            w(CrossProcess, -2.0, "another process's section is not zero"),
             w(MemoryReleased, -0.5, "freed and zeroed memory is possible"),
             w(BadPointer, -1.0, "zeros elsewhere are possible"),
         ],

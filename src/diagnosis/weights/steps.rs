@@ -2,6 +2,7 @@
 
 use super::super::cause::Cause::{
     BadPointer, Copied, Corrupted, Deleted, HandleClosed, MemoryReleased, NeverInitialized,
+    NotOwner,
 };
 use super::{Group, Row, row, w};
 use crate::findings::FindingId;
@@ -19,14 +20,9 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::InitializationBehind,
         Group::Beginning,
         &[
-            w(NeverInitialized, -2.5, "the program has initialised it"),
-            w(BadPointer, -1.5, "the program has initialised a section at just this address"),
+            w(NeverInitialized, -3.5, "the program has initialised it"),
+            w(BadPointer, -3.0, "the program has initialised a section at just this address"),
             w(Corrupted, 0.5, "a section was there to be written over"),
-            w(
-                MemoryReleased,
-                -0.7,
-                "nothing that the program did since shows that it was given back",
-            ),
         ],
     ),
     row(
@@ -63,6 +59,54 @@ pub(super) const ROWS: &[Row] = &[
             1.0,
             "it was used before its time, unless the return address is an old one",
         )],
+    ),
+    row(
+        FindingId::EnteredNotLeft,
+        Group::Balance,
+        &[
+            w(NotOwner, -4.0, "the thread owns it"),
+            w(BadPointer, -1.0, "it could be entered"),
+            w(Corrupted, 0.5, "what says otherwise was written over it"),
+        ],
+    ),
+    row(
+        FindingId::NoInitializationBehind,
+        Group::Beginning,
+        &[
+            w(NeverInitialized, 1.0, "nothing has come to its initialisation, if there is one"),
+            w(BadPointer, 1.0, "nothing has ever made a section there"),
+            w(Corrupted, -3.0, "there was no section that could be written over"),
+            w(Deleted, -3.0, "what was never made is not deleted"),
+            w(MemoryReleased, -1.0, "the memory that was given back held a section"),
+        ],
+    ),
+    row(
+        FindingId::InitializationPerhapsBehind,
+        Group::Beginning,
+        &[w(BadPointer, -1.5, "code initialises a section at just this address")],
+    ),
+    row(
+        FindingId::NoDeletionBehind,
+        Group::EndOfLife,
+        &[w(Deleted, -3.5, "nothing that deletes it has run")],
+    ),
+    row(
+        FindingId::DeletionPerhapsBehind,
+        Group::EndOfLife,
+        &[w(Deleted, 1.5, "code that deletes it can have run")],
+    ),
+    row(
+        FindingId::NoReleaseBehind,
+        Group::Release,
+        &[w(MemoryReleased, -2.0, "nothing that gives its memory back has run")],
+    ),
+    row(
+        FindingId::ReleasePerhapsBehind,
+        Group::Release,
+        &[
+            w(MemoryReleased, 1.0, "code that gives its memory back can have run"),
+            w(NeverInitialized, 0.5, "the memory was another object's before"),
+        ],
     ),
     row(
         FindingId::NobodyDeletes,

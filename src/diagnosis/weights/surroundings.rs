@@ -253,11 +253,14 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::HeapBlockBusy,
         Group::Memory,
-        &[w(
-            MemoryReleased,
-            -0.7,
-            "the heap counts the memory as in use, if only by another object",
-        )],
+        &[
+            w(
+                MemoryReleased,
+                -0.7,
+                "the heap counts the memory as in use, if only by another object",
+            ),
+            w(CrossProcess, -2.0, "a block of a heap is no shared memory"),
+        ],
     ),
     row(
         FindingId::ListLinksInside,

@@ -1,0 +1,191 @@
+//! The blocks of a function, in an order in which each comes behind those that lead to it, loops aside.
+
+use crate::dump::memory::{AddressSpace, PointerWidth};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// Most instructions of a function.
+const MAX_INSTRUCTIONS: usize = 4096;
+/// Longest instruction in bytes.
+const MAX_LENGTH: usize = 15;
+
+/// Instructions that run one after another.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    pub(super) instructions: Vec<Instruction>,
+    /// The blocks that follow: where no branch is taken, then where one is.
+    pub(super) next: Option<usize>,
+    pub(super) branch: Option<usize>,
+    /// Whether a loop goes through it.
+    pub(super) is_in_loop: bool,
+    /// Whether a way from it leads out of a loop.
+    pub(super) leaves_loop: bool,
+}
+
+/// A function's blocks, the one it begins with first.
+#[derive(Debug, Default)]
+pub(super) struct Function {
+    pub(super) blocks: Vec<Block>,
+    /// The first and the last block of each loop.
+    loops: Vec<(usize, usize)>,
+}
+
+pub(super) fn decode(
+    space: &AddressSpace<'_>,
+    address: u64,
+    width: PointerWidth,
+) -> Option<Instruction> {
+    let bits = if width == PointerWidth::Eight { 64 } else { 32 };
+    let bytes = space.read_up_to(address, MAX_LENGTH);
+    let one = Decoder::with_ip(bits, &bytes, address, DecoderOptions::NONE).decode();
+    (!one.is_invalid()).then_some(one)
+}
+
+/// What follows an instruction: the next one, and the target of a jump.
+fn successors(one: &Instruction) -> (Option<u64>, Option<u64>) {
+    match one.flow_control() {
+        FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend => {
+            (Some(one.next_ip()), Some(one.near_branch_target()))
+        }
+        FlowControl::UnconditionalBranch => (None, Some(one.near_branch_target())),
+        FlowControl::Return
+        | FlowControl::IndirectBranch
+        | FlowControl::Interrupt
+        | FlowControl::Exception => (None, None),
+        _ => (Some(one.next_ip()), None),
+    }
+}
+
+impl Function {
+    /// Follows the function that starts at an address; jumps to other functions are followed as its own. `None` where it is too long.
+    pub(super) fn read(
+        space: &AddressSpace<'_>,
+        start: u64,
+        width: PointerWidth,
+        mut spend: impl FnMut() -> bool,
+    ) -> Option<Self> {
+        let mut code: BTreeMap<u64, Instruction> = BTreeMap::new();
+        let mut heads = BTreeSet::from([start]);
+        let mut open = vec![start];
+        while let Some(at) = open.pop() {
+            if code.contains_key(&at) {
+                continue;
+            }
+            let Some(one) = decode(space, at, width) else { continue };
+            (code.len() < MAX_INSTRUCTIONS && spend()).then_some(())?;
+            let (next, target) = successors(&one);
+            if target.is_some() || next.is_none() {
+                heads.extend(target);
+                heads.extend(next);
+            }
+            open.extend(target);
+            open.extend(next);
+            code.insert(at, one);
+        }
+        Some(Self::of(&code, &heads, start))
+    }
+
+    fn of(code: &BTreeMap<u64, Instruction>, heads: &BTreeSet<u64>, start: u64) -> Self {
+        let runs: HashMap<u64, Vec<Instruction>> =
+            heads.iter().map(|head| (*head, run(code, heads, *head))).collect();
+        let ends = |head: u64| {
+            let last = runs.get(&head).and_then(|run| run.last());
+            last.map_or((None, None), successors)
+        };
+        let order = order(start, ends);
+        let places: HashMap<u64, usize> =
+            order.iter().enumerate().map(|(at, head)| (*head, at)).collect();
+        let mut function = Self::default();
+        for head in &order {
+            let (next, branch) = ends(*head);
+            let place = |of: Option<u64>| of.and_then(|of| places.get(&of).copied());
+            function.blocks.push(Block {
+                instructions: runs.get(head).cloned().unwrap_or_default(),
+                next: place(next),
+                branch: place(branch),
+                is_in_loop: false,
+                leaves_loop: false,
+            });
+        }
+        function.mark_loops();
+        function
+    }
+
+    /// A jump back to a block makes a loop of what lies between.
+    fn mark_loops(&mut self) {
+        let ways = |at: usize, block: &Block| {
+            [block.next, block.branch].into_iter().flatten().map(move |to| (to, at))
+        };
+        let all = self.blocks.iter().enumerate().flat_map(|(at, block)| ways(at, block));
+        self.loops = all.filter(|(to, at)| to <= at).collect();
+        for (first, last) in &self.loops {
+            let len = last.saturating_sub(*first).saturating_add(1);
+            for block in self.blocks.iter_mut().skip(*first).take(len) {
+                block.is_in_loop = true;
+            }
+        }
+        let leaving: Vec<bool> = (self.blocks.iter().enumerate())
+            .map(|(at, block)| ways(at, block).any(|(to, at)| self.leaves(at, to)))
+            .collect();
+        for (block, leaves) in self.blocks.iter_mut().zip(leaving) {
+            block.leaves_loop = leaves;
+        }
+    }
+
+    /// The addresses of its instructions.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = u64> + '_ {
+        self.blocks.iter().flat_map(|block| block.instructions.iter().map(Instruction::ip))
+    }
+
+    /// The addresses behind its instructions.
+    pub(super) fn addresses_behind(&self) -> impl Iterator<Item = u64> + '_ {
+        self.blocks.iter().flat_map(|block| block.instructions.iter().map(Instruction::next_ip))
+    }
+
+    /// Whether the way from one block to another leads out of a loop.
+    pub(super) fn leaves(&self, at: usize, to: usize) -> bool {
+        self.loops.iter().any(|(first, last)| {
+            let is_inside = |block: usize| (*first..=*last).contains(&block);
+            is_inside(at) && !is_inside(to)
+        })
+    }
+}
+
+/// The instructions from a head up to the next one.
+fn run(code: &BTreeMap<u64, Instruction>, heads: &BTreeSet<u64>, head: u64) -> Vec<Instruction> {
+    let mut found = Vec::new();
+    let mut at = head;
+    while let Some(one) = code.get(&at) {
+        found.push(*one);
+        let (next, target) = successors(one);
+        at = one.next_ip();
+        if next.is_none() || target.is_some() || heads.contains(&at) {
+            break;
+        }
+    }
+    found
+}
+
+/// The heads that can be reached, each behind those that lead to it.
+fn order(start: u64, ends: impl Fn(u64) -> (Option<u64>, Option<u64>)) -> Vec<u64> {
+    let mut done = Vec::new();
+    let mut seen = HashSet::from([start]);
+    let mut open = vec![(start, 0u8)];
+    while let Some((head, step)) = open.pop() {
+        let (next, branch) = ends(head);
+        let child = match step {
+            0 => branch,
+            1 => next,
+            _ => {
+                done.push(head);
+                continue;
+            }
+        };
+        open.push((head, step.saturating_add(1)));
+        if let Some(child) = child.filter(|child| seen.insert(*child)) {
+            open.push((child, 0));
+        }
+    }
+    done.reverse();
+    done
+}

@@ -1,0 +1,491 @@
+//! What a thread has done, by its functions' code: they are replayed with symbols for what is not known, and what the registers and the
+//! stack of the dump hold gives the symbols their values.
+
+mod call;
+mod function;
+mod run;
+mod start;
+mod step;
+#[cfg(test)]
+mod tests;
+mod value;
+mod walk;
+
+pub use call::gives_out;
+
+use super::frame::Frame;
+use super::stack::Scene;
+use crate::dump::memory::PointerWidth;
+use crate::image::IpKind;
+use crate::image::pe::Image;
+use crate::image::registers::{Provenance, Register};
+use crate::image::runtime_functions;
+use run::{Called, Run};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+use step::{RCX, RSP};
+use value::{Origin, State, Symbol, Value};
+
+/// A call of a function that has a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// Its place among all calls, in the order that they were come to.
+    pub order: usize,
+    /// The function's name; empty where what is called is not known.
+    pub name: String,
+    /// The address of the call, or of the jump.
+    pub at: u64,
+    /// The first four arguments, as far as they are known.
+    pub arguments: [Given; 4],
+}
+
+/// What is known of an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// Its value.
+    Value(u64),
+    /// What memory holds now where it was read from, or put.
+    Perhaps(u64),
+    /// It is so many bytes behind what a function of this kind of name gave back: `HeapAlloc`, `malloc`.
+    Behind(i64),
+    /// Nothing.
+    Unknown,
+}
+
+impl Given {
+    /// The value, when that is known.
+    #[must_use]
+    pub fn value(self) -> Option<u64> {
+        match self {
+            Self::Value(value) | Self::Perhaps(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// The frames of a thread.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// Id of the thread.
+    pub thread: u32,
+    /// Its frames, innermost first.
+    pub frames: Vec<Frame>,
+    /// Whether these are all frames of the program's functions.
+    pub is_whole: bool,
+}
+
+/// The calls that a thread has made.
+#[derive(Debug, Default)]
+pub struct ThreadPast {
+    /// Id of the thread.
+    pub thread: u32,
+    /// Those that it has surely made, oldest first.
+    pub surely: Vec<Past>,
+    /// Those that it can have made, as well.
+    pub perhaps: Vec<Past>,
+}
+
+/// What the threads of a process have done, as far as their code tells.
+#[derive(Debug, Default)]
+pub struct Replay {
+    /// What each thread has done before it came to where it is.
+    pub threads: Vec<ThreadPast>,
+    /// All calls that the threads, and what they have handed out as callbacks, can have made so far; `None` where that is not known.
+    pub possible: Option<Vec<Past>>,
+}
+
+/// The frame that made the failed call, in the stack of the faulting thread, with that call's first argument.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed {
+    /// Id of the thread.
+    pub thread: u32,
+    /// Index of the frame.
+    pub frame: usize,
+    /// The section's address.
+    pub section: u64,
+}
+
+/// Most functions that are replayed because their addresses were handed out.
+const MAX_CALLBACKS: usize = 64;
+
+/// Replays what the threads of a process have done before they came to where they are.
+///
+/// - situation: what was done to a section was done by functions that have returned, with pointers that no register holds any more.
+/// - example: main: `object = create()`, which allocates, initialises the lock at +18h and returns; `use(object)`.
+/// - handling: the program's functions on each stack, outermost first, each up to its call of the next, and those that they call and that
+///   have come back, on all ways (x86 and x64). A call surely ran when every way makes it. Loops are gone through until nothing more changes;
+///   what was made in one may be several things, of which nothing is said. Branches are decided where both sides are constants. Functions
+///   whose addresses are stored or passed can have run too. What stores through unknown pointers do to frames, and what system functions do to
+///   the program's memory, is not seen.
+/// - test: `what_functions_did_that_have_returned` (tests/accuracy).
+#[must_use]
+pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) -> Replay {
+    if scene.is_arm64() {
+        return Replay::default();
+    }
+    let mut run = Run::new(scene);
+    let mut values = Values::default();
+    let mut surely = Vec::new();
+    let mut is_whole = true;
+    for (root, stack) in stacks.iter().enumerate() {
+        let failed = failed.filter(|failed| failed.thread == stack.thread);
+        run.root = Some(root);
+        let calls = thread_calls(&mut run, &mut values, root, &stack.frames, failed);
+        is_whole &= calls.is_some() && stack.is_whole;
+        surely.push((stack.thread, calls.unwrap_or_default()));
+    }
+    run.root = None;
+    entries_of_libraries(&mut run);
+    is_whole &= callbacks(&mut run).is_some();
+    let past = |(order, call): (usize, &Called)| Past {
+        order,
+        name: call.name.clone(),
+        at: call.at,
+        arguments: call.arguments.map(|value| values.given(&run, value)),
+    };
+    let is_sure = |call: &Called| {
+        call.assumed.iter().all(|symbol| {
+            let given = values.of(&run, Value::Symbol(*symbol, 0));
+            given.is_some_and(|at| at != 0)
+        })
+    };
+    let of_thread = |(root, (thread, calls)): (usize, &(u32, Vec<usize>))| {
+        let is_known = |at: &usize| run.calls.get(*at).is_some_and(is_sure);
+        let known: Vec<usize> = calls.iter().copied().filter(is_known).collect();
+        let is_other = |at: &usize| {
+            !known.contains(at) && run.calls.get(*at).is_some_and(|call| call.root == Some(root))
+        };
+        let others: Vec<usize> = (0..run.calls.len()).filter(is_other).collect();
+        let all = |places: &[usize]| {
+            places.iter().filter_map(|at| Some(past((*at, run.calls.get(*at)?)))).collect()
+        };
+        ThreadPast { thread: *thread, surely: all(&known), perhaps: all(&others) }
+    };
+    Replay {
+        threads: surely.iter().enumerate().map(of_thread).collect(),
+        possible: (is_whole && run.is_whole)
+            .then(|| run.calls.iter().enumerate().map(past).collect()),
+    }
+}
+
+/// The calls that a thread has surely made, oldest first; `None` where what is found does not fit the dump, or nothing is.
+fn thread_calls(
+    run: &mut Run<'_, '_>,
+    values: &mut Values,
+    root: usize,
+    frames: &[Frame],
+    failed: Option<Failed>,
+) -> Option<Vec<usize>> {
+    let mut link: Option<(usize, State)> = None;
+    let mut calls = Vec::new();
+    let mut is_whole = true;
+    for (index, frame) in frames.iter().enumerate().rev() {
+        if !is_replayed(run.scene, frame) {
+            let module = run.scene.dump.module_at(frame.lookup_address());
+            is_whole &=
+                !module.is_some_and(|module| module.is_of_program()) || !frame.trust.is_exact();
+            link = None;
+            continue;
+        }
+        let joined = link.take().filter(|(outer, _)| Some(*outer) == index.checked_add(1));
+        let reached = joined
+            .and_then(|(outer, state)| {
+                let outer = frames.get(outer)?.registers.ip();
+                let reached = linked(run, state, outer, frame.registers.ip())?;
+                at_place(run, reached, frame)
+            })
+            .or_else(|| {
+                let key = root.saturating_mul(MAX_ROOT).saturating_add(index);
+                let reached = fresh(run, frame, u64::try_from(key).ok()?, &calls)?;
+                at_place(run, reached, frame)
+            });
+        let Some(state) = reached else {
+            is_whole = false;
+            continue;
+        };
+        calls.clone_from(state.calls.as_ref());
+        run.places.insert(frame.registers.ip());
+        values.learn_registers(run, &state, frame);
+        if let Some(failed) = failed.filter(|failed| failed.frame == index) {
+            let argument = run.first_argument(&state);
+            values.is_possible(run, argument, failed.section).then_some(())?;
+        }
+        values.learn_memory(run, &state);
+        link = Some((index, state));
+    }
+    run.is_whole &= is_whole;
+    Some(calls)
+}
+
+/// The program's libraries are entered by the system where they begin, and by whoever has looked up an export.
+fn entries_of_libraries(run: &mut Run<'_, '_>) {
+    let scene = run.scene;
+    for listed in scene.dump.modules.iter().filter(|one| one.is_of_program()) {
+        let is_program = listed.file_name().to_ascii_lowercase().ends_with(".exe");
+        let Some(module) = scene.images.module_at(listed.base) else { continue };
+        let Ok(image) = module.image() else { continue };
+        let exports = module.exports().into_iter().flat_map(|exports| exports.rvas());
+        // The program's own entry point is where its first thread began.
+        let entry = Some(image.entry_point).filter(|_| !is_program || !run.has_begun(image));
+        for start in exports.chain(entry).filter_map(|rva| image.address(rva)) {
+            run.hand_out(Value::Constant(start));
+        }
+    }
+}
+
+/// Replays the functions whose addresses were handed out, and those that they hand out.
+fn callbacks(run: &mut Run<'_, '_>) -> Option<()> {
+    let mut done = BTreeSet::new();
+    while let Some(next) = run.handed_out.difference(&done).next().copied() {
+        (done.len() < MAX_CALLBACKS).then_some(())?;
+        done.insert(next);
+        let (function, argument) = next;
+        let key = CALLBACKS.checked_add(u64::try_from(done.len()).ok()?)?;
+        let mut state = start_state(run, key, &[]);
+        run.pass_argument(&mut state, argument);
+        run.path = 0;
+        run.enter(key);
+        run.function_from(function, state, None)?;
+    }
+    Some(())
+}
+
+/// Keys of callbacks, behind those of frames.
+const CALLBACKS: u64 = 1 << 32;
+
+/// The way of the calls that have not come back.
+const LIVE: u64 = u64::MAX / 2;
+
+/// More than the frames of a stack.
+const MAX_ROOT: usize = 1 << 16;
+
+/// What holds at a frame's place: of the times that it may have been come to, those count whose constants are in the frame's registers.
+fn at_place(run: &Run<'_, '_>, reached: Vec<State>, frame: &Frame) -> Option<State> {
+    let fits = |state: &State| {
+        Register::ALL.into_iter().enumerate().all(|(number, register)| {
+            let actual = || frame.registers.get(register);
+            match state.register(number) {
+                Value::Constant(value) if register.is_nonvolatile(run.width) => {
+                    actual().is_none_or(|actual| actual == value)
+                }
+                _ => true,
+            }
+        })
+    };
+    let mut states = reached.into_iter().filter(fits);
+    let mut state = states.next()?;
+    for other in states {
+        state.join(&other);
+    }
+    Some(state)
+}
+
+fn is_replayed(scene: Scene<'_, '_>, frame: &Frame) -> bool {
+    let module = scene.dump.module_at(frame.lookup_address());
+    frame.trust.is_exact()
+        && frame.ip_kind == IpKind::ReturnAddress
+        && module.is_some_and(|module| module.is_of_program())
+}
+
+/// Goes on from the outer frame's call.
+fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Option<Vec<State>> {
+    let site = run.scene.call_site(outer)?;
+    let start = run.scene.target(&site)?;
+    run.push(&mut state, Value::Constant(outer));
+    // The same call in an earlier round has come back.
+    run.enter(LIVE);
+    run.enter(site.call_address);
+    state.compared = None;
+    Some(run.function_from(start, state, Some(place))?.reached)
+}
+
+/// Begins with a function of which nothing is known but where it starts.
+fn fresh(run: &mut Run<'_, '_>, frame: &Frame, key: u64, calls: &[usize]) -> Option<Vec<State>> {
+    let start = start_of(run, frame)?;
+    let state = start_state(run, key, calls);
+    run.path = 0;
+    run.enter(key);
+    Some(run.function_from(start, state, Some(frame.registers.ip()))?.reached)
+}
+
+/// The state at the start of a function of which nothing is known.
+fn start_state(run: &mut Run<'_, '_>, key: u64, calls: &[usize]) -> State {
+    let mut registers = [Value::Unknown; 16];
+    for (number, register) in registers.iter_mut().enumerate() {
+        *register = run.symbol(Origin::Entry(key, number));
+    }
+    let mut state = State { registers, calls: Rc::new(calls.to_vec()), ..State::default() };
+    let top = run.new_stack(Origin::Entry(key, RSP));
+    state.set(RSP, top);
+    state
+}
+
+/// Where a frame's function starts.
+fn start_of(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
+    let scene = run.scene;
+    match scene.dump.system.pointer_width {
+        PointerWidth::Four => frame.start.or_else(|| start::of_x86(run, frame)),
+        PointerWidth::Eight => {
+            let image = scene.images.image_at(frame.lookup_address())?;
+            let rva = image.rva(frame.lookup_address())?;
+            let start =
+                runtime_functions::function_start(&scene.dump.memory, image, rva).ok()??;
+            image.address(start)
+        }
+    }
+}
+
+impl Run<'_, '_> {
+    /// Whether a thread that was replayed began at a program's entry point.
+    fn has_begun(&mut self, image: &Image) -> bool {
+        let entry = image.address(image.entry_point);
+        let Some(function) = entry.and_then(|entry| self.function(entry)) else { return false };
+        let mut behind = function.addresses_behind();
+        behind.any(|place| self.places.contains(&place))
+    }
+
+    /// Puts the first argument of a function where that begins.
+    fn pass_argument(&self, state: &mut State, argument: Value) {
+        match (self.width, state.register(RSP).place()) {
+            (_, _) if argument == Value::Unknown => {}
+            (PointerWidth::Eight, _) => state.set(RCX, argument),
+            (PointerWidth::Four, Some((base, top))) => {
+                let spot = Some((base, top.saturating_add(4)));
+                state.store(spot, 4, argument, |symbol| self.is_stack(symbol));
+            }
+            _ => {}
+        }
+    }
+
+    /// The first argument of the call that a state was reached at.
+    fn first_argument(&self, state: &State) -> Value {
+        match self.width {
+            PointerWidth::Eight => state.register(RCX),
+            PointerWidth::Four => {
+                let spot = state.register(RSP).place();
+                let held = spot.and_then(|spot| state.memory.get(&spot));
+                held.map_or(Value::Unknown, |(value, _)| *value)
+            }
+        }
+    }
+}
+
+/// The values of symbols.
+#[derive(Debug, Default)]
+struct Values {
+    /// By registers and by the failed call.
+    known: HashMap<Symbol, u64>,
+    /// By what memory holds now, which may have been written to since.
+    held: HashMap<Symbol, u64>,
+    /// Those of them that were found on a stack.
+    on_stack: HashSet<Symbol>,
+}
+
+impl Values {
+    /// What a value is.
+    fn of(&self, run: &Run<'_, '_>, value: Value) -> Option<u64> {
+        match value {
+            Value::Constant(value) => Some(value),
+            Value::Symbol(symbol, offset) if !run.symbols.is_many(symbol) => {
+                let start = self.known.get(&symbol).or_else(|| self.held.get(&symbol))?;
+                Some(run.width.truncate(start.wrapping_add_signed(offset)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can have changed what a value was found by.
+    fn is_sure(&self, value: Value) -> bool {
+        match value {
+            Value::Symbol(symbol, _) => {
+                self.known.contains_key(&symbol) || self.on_stack.contains(&symbol)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether registers or the failed call tell what a value is.
+    fn is_known(&self, value: Value) -> bool {
+        matches!(value, Value::Symbol(symbol, _) if self.known.contains_key(&symbol))
+    }
+
+    /// What is known of an argument.
+    fn given(&self, run: &Run<'_, '_>, value: Value) -> Given {
+        let is_given_out = |value: Value| matches!(value, Value::Symbol(symbol, _) if run.allocated.contains(&symbol));
+        // What was given out is memory that is there; anything else was put into that place since.
+        let is_there = |at: &u64| run.scene.dump.memory.u8(*at).is_some();
+        match (
+            self.of(run, value)
+                .filter(|at| !is_given_out(value) || self.is_known(value) || is_there(at)),
+            value,
+        ) {
+            (Some(at), _) if self.is_sure(value) => Given::Value(at),
+            (Some(at), _) => Given::Perhaps(at),
+            (None, Value::Symbol(symbol, offset)) if run.allocated.contains(&symbol) => {
+                Given::Behind(offset)
+            }
+            _ => Given::Unknown,
+        }
+    }
+
+    /// Notes that a value is this one, as far as nothing else is known.
+    fn note(&mut self, run: &Run<'_, '_>, value: Value, actual: u64, is_sure: bool) {
+        if let Value::Symbol(symbol, offset) = value {
+            let start = run.width.truncate(actual.wrapping_add_signed(offset.wrapping_neg()));
+            let values = match is_sure {
+                true => &mut self.known,
+                false => &mut self.held,
+            };
+            values.entry(symbol).or_insert(start);
+        }
+    }
+
+    /// Learns from what a frame's registers hold.
+    fn learn_registers(&mut self, run: &Run<'_, '_>, state: &State, frame: &Frame) {
+        // What was taken off the stack is counted, not known: the stack pointer comes last.
+        let (top, rest): (Vec<_>, Vec<_>) =
+            Register::ALL.into_iter().enumerate().partition(|(number, _)| *number == RSP);
+        for (number, register) in rest.into_iter().chain(top) {
+            let is_kept = register.is_nonvolatile(run.width)
+                && frame.registers.provenance(register) != Provenance::AtLeast;
+            if let Some(actual) = frame.registers.get(register).filter(|_| is_kept) {
+                self.note(run, state.register(number), actual, true);
+            }
+        }
+    }
+
+    /// Learns from the stack, then from other memory, as far as nothing seen has written to it since.
+    fn learn_memory(&mut self, run: &Run<'_, '_>, state: &State) {
+        for stacks_only in [true, false, false] {
+            for ((base, offset), (value, size)) in state.memory.iter() {
+                let is_stack = base.is_some_and(|base| run.is_stack(base));
+                // Below the stack pointer others have written since.
+                let is_gone = || match state.register(RSP) {
+                    Value::Symbol(top, at) => *base != Some(top) || *offset < at,
+                    _ => true,
+                };
+                let is_left_out = stacks_only && !is_stack || is_stack && is_gone();
+                if *size != run.width.bytes() || is_left_out {
+                    continue;
+                }
+                let place = base.map_or(Value::Constant(0), |base| Value::Symbol(base, 0));
+                let address = self.of(run, place.plus(*offset, run.width));
+                let actual = address.and_then(|at| run.scene.dump.memory.pointer(at, run.width));
+                if let Some(actual) = actual {
+                    if let (true, Value::Symbol(symbol, _)) = (is_stack, value)
+                        && !self.held.contains_key(symbol)
+                    {
+                        self.on_stack.insert(*symbol);
+                    }
+                    self.note(run, *value, actual, false);
+                }
+            }
+        }
+    }
+
+    /// Whether a value can be this one; where nothing else is known, it is.
+    fn is_possible(&mut self, run: &Run<'_, '_>, value: Value, actual: u64) -> bool {
+        self.note(run, value, actual, true);
+        self.of(run, value).is_none_or(|known| known == actual)
+    }
+}

@@ -1,0 +1,493 @@
+//! Replaying functions: every way through one, and through those it calls.
+
+use super::function::Function;
+use super::step::{RSP, is_taken};
+use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
+use crate::crash::function_code;
+use crate::crash::stack::Scene;
+use crate::dump::memory::PointerWidth;
+use crate::dump::modules::Module;
+use crate::image::registers::Register;
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+/// Most instructions replayed for one dump.
+const MAX_STEPS: usize = 100_000;
+/// Functions deep.
+pub(super) const MAX_DEPTH: usize = 8;
+
+/// A call of a function that has a name.
+#[derive(Debug, Clone)]
+pub(super) struct Called {
+    pub(super) name: String,
+    /// The address of the call.
+    pub(super) at: u64,
+    pub(super) arguments: [Value; 4],
+    /// The thread that made it, by its place; `None` in a callback.
+    pub(super) root: Option<usize>,
+    /// What was taken not to be 0 on the way to it.
+    pub(super) assumed: BTreeSet<Symbol>,
+}
+
+/// How a replayed function ended.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// What holds where it has returned, when it does.
+    pub(super) returned: Option<State>,
+    /// What holds at the call that was looked for, each time that it may have been come to.
+    pub(super) reached: Vec<State>,
+    /// Some way through it cannot be followed.
+    pub(super) is_lost: bool,
+    /// That way is one of a table of jumps.
+    pub(super) is_dark: bool,
+}
+
+/// What is known while functions are replayed.
+pub(super) struct Run<'s, 'd> {
+    pub(super) scene: Scene<'s, 'd>,
+    pub(super) width: PointerWidth,
+    pub(super) symbols: Symbols,
+    /// Symbols that are stack pointers.
+    stacks: HashSet<Symbol>,
+    /// The calls on the way to the function that is replayed, as a number.
+    pub(super) path: usize,
+    paths: HashMap<(usize, u64), usize>,
+    /// The functions on that way.
+    pub(super) depth: Vec<u64>,
+    /// The registers that each of them was entered with.
+    pub(super) entries: Vec<[Value; 16]>,
+    pub(super) is_in_loop: bool,
+    /// The thread whose functions are replayed, by its place.
+    pub(super) root: Option<usize>,
+    pub(super) calls: Vec<Called>,
+    call_places: HashMap<(usize, u64), usize>,
+    functions: HashMap<u64, Option<Rc<Function>>>,
+    pub(super) popped: HashMap<u64, Option<u64>>,
+    pub(super) steps: usize,
+    /// The functions whose addresses were stored or passed, each with the first argument that it is to be called with.
+    pub(super) handed_out: BTreeSet<(u64, Value)>,
+    /// The places of the frames that were replayed.
+    pub(super) places: HashSet<u64>,
+    /// Where functions of x86 modules may start.
+    pub(super) starts: HashMap<u64, Rc<BTreeSet<u64>>>,
+    /// Functions whose handlers were looked for, and whether all of their code was.
+    handled: HashMap<u64, bool>,
+    /// Places on a stack whose addresses were stored or passed.
+    escaped: BTreeSet<Spot>,
+    /// Constant addresses that functions use, each behind its function's.
+    tables: BTreeSet<(u64, u64)>,
+    /// What functions that give out memory gave back.
+    pub(super) allocated: HashSet<Symbol>,
+    /// No part of a stack was left out.
+    pub(super) is_whole: bool,
+}
+
+/// Which arguments of a function are another function, which it starts, and that one's first argument (Windows API and C runtime library).
+fn started_by(name: &str) -> Option<(usize, usize)> {
+    match name {
+        "CreateThread" | "_beginthreadex" | "CreateTimerQueueTimer" => Some((2, 3)),
+        "_beginthread" => Some((0, 2)),
+        "QueueUserWorkItem" => Some((0, 1)),
+        _ => None,
+    }
+}
+
+/// Most functions in a table.
+const MAX_TABLE: u64 = 64;
+/// Bytes of a local whose address was given away.
+const STRUCT: i64 = 0x100;
+/// Bytes of an x86 function with a table of jumps that are looked at.
+const MAX_CASES: u64 = 0x1000;
+/// Most words between two of them.
+const MAX_GAP: u32 = 2;
+/// Most calls that are kept in order.
+const MAX_CALLS: usize = 1024;
+
+impl<'s, 'd> Run<'s, 'd> {
+    pub(super) fn new(scene: Scene<'s, 'd>) -> Self {
+        Self {
+            scene,
+            width: scene.dump.system.pointer_width,
+            symbols: Symbols::default(),
+            stacks: HashSet::new(),
+            path: 0,
+            paths: HashMap::new(),
+            depth: Vec::new(),
+            entries: Vec::new(),
+            is_in_loop: false,
+            root: None,
+            calls: Vec::new(),
+            call_places: HashMap::new(),
+            functions: HashMap::new(),
+            popped: HashMap::new(),
+            steps: 0,
+            handed_out: BTreeSet::new(),
+            handled: HashMap::new(),
+            escaped: BTreeSet::new(),
+            starts: HashMap::new(),
+            places: HashSet::new(),
+            tables: BTreeSet::new(),
+            allocated: HashSet::new(),
+            is_whole: true,
+        }
+    }
+
+    /// Whether an instruction more is allowed.
+    pub(super) fn spend(&mut self) -> bool {
+        self.steps = self.steps.saturating_add(1);
+        if self.steps > MAX_STEPS {
+            self.scene.flows.cut("the replay of the program's functions (100,000 instructions)");
+        }
+        self.steps <= MAX_STEPS && self.scene.flows.spend(1)
+    }
+
+    pub(super) fn is_stack(&self, symbol: Symbol) -> bool {
+        self.stacks.contains(&symbol)
+    }
+
+    pub(super) fn symbol(&mut self, origin: Origin) -> Value {
+        Value::Symbol(self.symbols.of(origin, self.is_in_loop), 0)
+    }
+
+    pub(super) fn new_stack(&mut self, origin: Origin) -> Value {
+        let symbol = self.symbols.of(origin, self.is_in_loop);
+        self.stacks.insert(symbol);
+        Value::Symbol(symbol, 0)
+    }
+
+    /// Takes the way of a call; to be undone with [`Self::path`].
+    pub(super) fn enter(&mut self, call: u64) -> usize {
+        let next = self.paths.len().saturating_add(1);
+        let outer = self.path;
+        self.path = *self.paths.entry((outer, call)).or_insert(next);
+        outer
+    }
+
+    /// What stands at an address that the program cannot change: in a part of a module that is not written to, or an import slot.
+    pub(super) fn fixed(&self, address: u64, size: u64) -> Option<u64> {
+        let module = self.scene.images.module_at(address)?;
+        let memory = &self.scene.dump.memory;
+        let image = module.image().ok()?;
+        let part = image.section_at(image.rva(address)?)?;
+        let is_slot = || size == self.width.bytes() && module.import_at(address).is_some();
+        (!part.is_writable() || is_slot()).then_some(())?;
+        match size {
+            8 => memory.u64(address),
+            4 => memory.u32(address).map(u64::from),
+            2 => memory.u16(address).map(u64::from),
+            1 => memory.u8(address).map(u64::from),
+            _ => None,
+        }
+    }
+
+    /// Notes that a value is used: a function's address, or that of a table of functions.
+    pub(super) fn hand_out(&mut self, value: Value) {
+        if let Value::Symbol(symbol, offset) = value
+            && self.is_stack(symbol)
+        {
+            self.escaped.insert((Some(symbol), offset));
+        }
+        let Value::Constant(address) = value else { return };
+        if self.is_code(address) {
+            self.handed_out.insert((address, Value::Unknown));
+            return;
+        }
+        if !address.is_multiple_of(self.width.bytes()) {
+            return;
+        }
+        let mut gap = 0u32;
+        for index in 0..MAX_TABLE {
+            let offset = index.saturating_mul(self.width.bytes());
+            match self.fixed(address.saturating_add(offset), self.width.bytes()) {
+                Some(entry) if self.is_code(entry) => {
+                    self.handed_out.insert((entry, Value::Unknown));
+                    gap = 0;
+                }
+                // A name or a number between; GCC's table of constructors begins with -1.
+                Some(_) if gap < MAX_GAP => gap = gap.saturating_add(1),
+                _ => return,
+            }
+        }
+        self.is_whole = false;
+    }
+
+    /// Whether others may write to a place in memory: to anything but a local whose address nobody was given.
+    pub(super) fn is_others(&self, (base, offset): Spot) -> bool {
+        let Some(stack) = base.filter(|base| self.is_stack(*base)) else { return true };
+        let first = (Some(stack), offset.saturating_sub(STRUCT));
+        self.escaped.range(first..=(Some(stack), offset)).next().is_some()
+    }
+
+    /// Hands out the functions whose addresses stand in memory from a place on, so many bytes.
+    pub(super) fn hand_out_held(&mut self, state: &State, (base, first): Spot, bytes: i64) {
+        let range = (base, first)..(base, first.saturating_add(bytes));
+        for (_, (value, _)) in state.memory.range(range) {
+            if let Value::Constant(address) = value
+                && self.is_code(*address)
+            {
+                self.handed_out.insert((*address, Value::Unknown));
+            }
+        }
+    }
+
+    /// Notes that the function that is replayed uses an address: that of a table of functions, perhaps, of which it calls one.
+    pub(super) fn note_table(&mut self, value: Value) {
+        if let (Value::Constant(address), Some(function)) = (value, self.depth.last())
+            && self.fixed(address, self.width.bytes()).is_some()
+        {
+            self.tables.insert((*function, address));
+        }
+    }
+
+    /// The function that is replayed has called what is not known: one of a table that it uses.
+    pub(super) fn hand_out_tables(&mut self) {
+        let Some(function) = self.depth.last().copied() else { return };
+        let range = (function, 0)..=(function, u64::MAX);
+        let tables: Vec<u64> = self.tables.range(range).map(|(_, table)| *table).collect();
+        for table in tables {
+            self.hand_out(Value::Constant(table));
+        }
+    }
+
+    /// Whether an address lies in code of the program that the dump holds.
+    fn is_code(&self, address: u64) -> bool {
+        let is_code = || {
+            let image = self.scene.images.image_at(address)?;
+            Some(image.section_at(image.rva(address)?)?.is_executable())
+        };
+        is_code() == Some(true) && self.is_programs(address)
+    }
+
+    /// Whether an address lies in a module of the program, in memory that the dump holds.
+    pub(super) fn is_programs(&self, address: u64) -> bool {
+        self.scene.dump.module_at(address).is_some_and(Module::is_of_program)
+            && self.scene.dump.memory.u8(address).is_some()
+    }
+
+    /// Notes a call of a function that has a name.
+    pub(super) fn note(&mut self, state: &mut State, name: &str, at: u64, arguments: [Value; 4]) {
+        match started_by(name) {
+            Some((function, argument)) => self.start(arguments, function, argument),
+            None => arguments.into_iter().for_each(|argument| self.hand_out(argument)),
+        }
+        let next = self.calls.len();
+        let place = *self.call_places.entry((self.path, at)).or_insert(next);
+        match self.calls.get_mut(place) {
+            Some(known) => {
+                known.assumed.extend(state.assumed.iter());
+                for (mine, theirs) in known.arguments.iter_mut().zip(arguments) {
+                    if *mine != theirs {
+                        *mine = Value::Unknown;
+                    }
+                }
+            }
+            None => {
+                let assumed = state.assumed.as_ref().clone();
+                let (name, root) = (name.to_owned(), self.root);
+                self.calls.push(Called { name, at, arguments, root, assumed });
+            }
+        }
+        if !state.calls.contains(&place) {
+            Rc::make_mut(&mut state.calls).push(place);
+        }
+    }
+
+    /// Code of a function with an exception handler that only the handler leads to can have run: its calls.
+    ///
+    /// - situation: `catch (...) { DeleteCriticalSection(&lock); }` is in no way through the function.
+    /// - example: GCC's landing pads behind the function's last return (x64).
+    /// - handling: what the unwind data counts to the function and no way reaches: its direct calls are handed out, its calls of imports are
+    ///   noted with arguments that are not known.
+    /// - test: `what_only_a_handler_leads_to_can_have_run`.
+    ///
+    /// Whether these are all: what a table of jumps leads to is among them.
+    pub(super) fn handlers(&mut self, start: u64, function: &Function) -> bool {
+        if let Some(known) = self.handled.get(&start) {
+            return *known;
+        }
+        let code = match self.width {
+            PointerWidth::Eight => {
+                function_code::whole_function(self.scene, start.saturating_add(1))
+                    .filter(|code| begins(code, start))
+            }
+            // Nothing says how far it goes: this far, and into the next ones.
+            PointerWidth::Four => Some(function_code::decode_up_to(self.scene, start, MAX_CASES)),
+        };
+        self.handled.insert(start, code.is_some());
+        let Some(code) = code else { return false };
+        let reached: HashSet<u64> = function.addresses().collect();
+        let unreached = code.iter().filter(|one| !reached.contains(&one.ip()));
+        for one in unreached.filter(|one| function_code::is_call(one)) {
+            let Some(site) = self.scene.call_site(one.next_ip()) else { continue };
+            match self.scene.target(&site).filter(|target| self.is_programs(*target)) {
+                Some(target) => {
+                    self.handed_out.insert((target, Value::Unknown));
+                }
+                None => {
+                    let callee = self.scene.callee(&site);
+                    let name = callee.as_ref().and_then(|callee| callee.name()).unwrap_or("");
+                    self.note(&mut State::default(), name, one.ip(), [Value::Unknown; 4]);
+                }
+            }
+        }
+        true
+    }
+
+    /// Notes that a function was started with an argument.
+    fn start(&mut self, arguments: [Value; 4], function: usize, argument: usize) {
+        match (arguments.get(function), arguments.get(argument)) {
+            (Some(Value::Constant(function)), Some(argument)) if self.is_code(*function) => {
+                self.handed_out.insert((*function, *argument));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn function(&mut self, start: u64) -> Option<Rc<Function>> {
+        if let Some(known) = self.functions.get(&start) {
+            return known.clone();
+        }
+        let (scene, width) = (self.scene, self.width);
+        let spend = || scene.flows.spend(1);
+        let read = Function::read(&scene.dump.memory, start, width, spend).map(Rc::new);
+        self.functions.insert(start, read.clone());
+        read
+    }
+
+    /// Runs a block's instructions.
+    pub(super) fn block<'i>(
+        &mut self,
+        instructions: impl Iterator<Item = &'i Instruction>,
+        state: &mut State,
+        stop: Option<u64>,
+        is_in_loop: bool,
+        outcome: &mut Outcome,
+    ) -> Option<End> {
+        let mut factory = InstructionInfoFactory::new();
+        let mut last = None;
+        for one in instructions {
+            (self.spend() && state.calls.len() <= MAX_CALLS).then_some(())?;
+            match one.flow_control() {
+                FlowControl::Call | FlowControl::IndirectCall => {
+                    if stop == Some(one.next_ip()) {
+                        outcome.reached.push(state.clone());
+                        if !is_in_loop {
+                            return Some(End::Stops);
+                        }
+                    }
+                    if !self.call(state, one)? {
+                        return Some(End::Stops);
+                    }
+                }
+                FlowControl::Return => {
+                    let bytes = one.try_immediate(0).unwrap_or(0);
+                    self.forget_locals(state);
+                    self.give_back(state, bytes);
+                    also(&mut outcome.returned, state);
+                    return Some(End::Stops);
+                }
+                FlowControl::IndirectBranch => {
+                    match self.last_call(state, one, last)? {
+                        Last::Returns => also(&mut outcome.returned, state),
+                        Last::Ends => {}
+                        Last::Unknown => (outcome.is_lost, outcome.is_dark) = (true, true),
+                    }
+                    return Some(End::Stops);
+                }
+                FlowControl::ConditionalBranch => {
+                    let is_given = |symbol| self.allocated.contains(&symbol);
+                    let taken = is_taken(one, state.compared, is_given);
+                    let compared = state.compared.filter(|_| taken.is_some());
+                    if let Some(Value::Symbol(given, _)) = compared.map(|compared| compared.left) {
+                        Rc::make_mut(&mut state.assumed).insert(given);
+                    }
+                    return Some(End::Branches(taken));
+                }
+                FlowControl::UnconditionalBranch => return Some(End::Branches(Some(true))),
+                FlowControl::Interrupt | FlowControl::Exception => return Some(End::Stops),
+                _ => self.step(state, one, &mut factory),
+            }
+            last = Some(one);
+        }
+        Some(End::Falls)
+    }
+
+    /// Forgets calls about what was in the frame of the function that is left.
+    fn forget_locals(&mut self, state: &mut State) {
+        let Some(Value::Symbol(stack, top)) = self.entries.last().and_then(|entry| entry.get(RSP))
+        else {
+            return;
+        };
+        let is_local = |value: &Value| matches!(value, Value::Symbol(symbol, offset) if symbol == stack && offset < top);
+        for call in state.calls.iter() {
+            if let Some(called) = self.calls.get_mut(*call) {
+                for argument in called.arguments.iter_mut().filter(|one| is_local(one)) {
+                    *argument = Value::Unknown;
+                }
+            }
+        }
+    }
+
+    /// Whether a function returns with a frame that it has made for its caller.
+    ///
+    /// - situation: compilers call helpers to make a frame with an exception handler, or a large one.
+    /// - example: `call __SEH_prolog4`, which returns with ebp set and esp lower; `_chkstk`.
+    /// - handling: the stack pointer is elsewhere on the same stack, and there stands the return address that stood at the entry.
+    /// - test: `a_helper_makes_its_callers_frame`.
+    fn moves_frame(&self, state: &State, entry: &[Value; 16]) -> bool {
+        let held = |top: Value| top.place().and_then(|spot| state.memory.get(&spot)).copied();
+        let before = entry.get(RSP).copied().unwrap_or(Value::Unknown);
+        let top = state.register(RSP);
+        let is_address = |held: Option<(Value, u64)>| matches!(held, Some((Value::Constant(_), _)));
+        top != before && is_address(held(top)) && held(top) == held(before)
+    }
+
+    /// Takes the return address off the stack, and so many bytes of arguments. A function gives back the registers that it must.
+    pub(super) fn give_back(&self, state: &mut State, arguments: u64) {
+        let Some(entry) = self.entries.last() else { return };
+        let bytes = self.width.bytes().saturating_add(arguments);
+        if self.moves_frame(state, entry) {
+            state.set(RSP, state.register(RSP).plus(bytes.cast_signed(), self.width));
+            return;
+        }
+        for (number, register) in Register::ALL.into_iter().enumerate() {
+            let held = entry.get(number).copied().unwrap_or(Value::Unknown);
+            if register.is_stack_pointer() {
+                state.set(number, held.plus(bytes.cast_signed(), self.width));
+            } else if register.is_nonvolatile(self.width) {
+                state.set(number, held);
+            }
+        }
+    }
+}
+
+fn begins(code: &[Instruction], start: u64) -> bool {
+    code.first().is_some_and(|first| first.ip() == start)
+}
+
+/// What a function's last call, a jump, does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Last {
+    Returns,
+    Ends,
+    Unknown,
+}
+
+/// How a block ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// The next block follows.
+    Falls,
+    /// A branch, and whether it is taken where that is known.
+    Branches(Option<bool>),
+    Stops,
+}
+
+/// Joins a state into what is known of a place.
+pub(super) fn also(place: &mut Option<State>, state: &State) {
+    match place {
+        Some(known) => known.join(state),
+        None => *place = Some(state.clone()),
+    }
+}

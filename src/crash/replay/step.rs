@@ -1,0 +1,407 @@
+//! What one instruction does to the registers and the memory of a replayed function.
+
+use super::run::Run;
+use super::value::{Compared, Origin, Spot, State, Symbol, Value};
+use crate::dump::memory::PointerWidth;
+use iced_x86::{
+    ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
+    Register as Iced,
+};
+
+/// Number of rcx.
+pub(super) const RCX: usize = 1;
+/// Number of rsp.
+pub(super) const RSP: usize = 4;
+/// Number of rbp.
+const RBP: usize = 5;
+/// Number of rdi.
+const RDI: usize = 7;
+/// Bytes that a string instruction may write when its count is not known.
+const STRING: u64 = 0x1000;
+
+/// The number of a general-purpose register, of any size.
+pub(super) fn number(register: Iced) -> Option<usize> {
+    let full = register.full_register();
+    full.is_gpr().then(|| full.number())
+}
+
+impl Run<'_, '_> {
+    fn word(&self) -> u64 {
+        self.width.bytes()
+    }
+
+    /// The address of an instruction's memory operand.
+    pub(super) fn address(&self, state: &State, one: &Instruction) -> Value {
+        if matches!(one.memory_segment(), Iced::FS | Iced::GS) {
+            return Value::Unknown;
+        }
+        let displacement = one.memory_displacement64();
+        if one.is_ip_rel_memory_operand() {
+            return Value::Constant(displacement);
+        }
+        let signed = match self.width {
+            PointerWidth::Four => i64::from(one.memory_displacement32().cast_signed()),
+            PointerWidth::Eight => displacement.cast_signed(),
+        };
+        let base = match (one.memory_base(), number(one.memory_base())) {
+            (Iced::None, _) => Value::Constant(0),
+            (_, Some(base)) => state.register(base),
+            _ => Value::Unknown,
+        };
+        let index = match (one.memory_index(), number(one.memory_index())) {
+            (Iced::None, _) => Value::Constant(0),
+            (_, Some(index)) => state.register(index),
+            _ => Value::Unknown,
+        };
+        let scale = u64::from(one.memory_index_scale());
+        match (base, index) {
+            (base, Value::Constant(index)) => {
+                let more = index.wrapping_mul(scale).cast_signed();
+                base.plus(more.wrapping_add(signed), self.width)
+            }
+            (Value::Constant(0), Value::Symbol(..)) if scale == 1 => index.plus(signed, self.width),
+            _ => Value::Unknown,
+        }
+    }
+
+    /// The value of an operand, and its size in bytes.
+    pub(super) fn operand(
+        &mut self,
+        state: &mut State,
+        one: &Instruction,
+        index: u32,
+    ) -> (Value, u64) {
+        match one.op_kind(index) {
+            OpKind::Register => {
+                let register = one.op_register(index);
+                let size = u64::try_from(register.size()).unwrap_or(0);
+                let value = number(register).map_or(Value::Unknown, |at| state.register(at));
+                (self.narrowed(value, size, is_high(register)), size)
+            }
+            OpKind::Memory => {
+                let size = u64::try_from(one.memory_size().size()).unwrap_or(0);
+                let place = self.address(state, one).place();
+                (self.load(state, place, size, one.ip()), size)
+            }
+            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => {
+                (Value::Constant(one.near_branch_target()), self.word())
+            }
+            _ => {
+                let value = one.try_immediate(index).ok();
+                let value = value.map(|value| Value::Constant(self.width.truncate(value)));
+                (value.unwrap_or(Value::Unknown), self.word())
+            }
+        }
+    }
+
+    /// A part of a register: of a symbol's nothing is known.
+    fn narrowed(&self, value: Value, size: u64, is_high: bool) -> Value {
+        match value {
+            Value::Constant(value) if !is_high && size < 8 => {
+                let bits = u32::try_from(size.saturating_mul(8)).unwrap_or(0);
+                Value::Constant(value & 1u64.checked_shl(bits).unwrap_or(0).wrapping_sub(1))
+            }
+            value if size == self.word() => value,
+            _ => Value::Unknown,
+        }
+    }
+
+    /// What stands in memory: what was stored, what cannot change, or a symbol of its own.
+    pub(super) fn load(
+        &mut self,
+        state: &mut State,
+        place: Option<Spot>,
+        size: u64,
+        ip: u64,
+    ) -> Value {
+        let Some(spot) = place else { return Value::Unknown };
+        if let Some((value, held)) = state.memory.get(&spot).copied() {
+            // A number in memory that others may write to can be another one by now.
+            let is_number = |value: u64| self.scene.images.module_at(value).is_none();
+            return match value {
+                Value::Constant(number) if is_number(number) && self.is_others(spot) => {
+                    Value::Unknown
+                }
+                _ if held == size => value,
+                _ => Value::Unknown,
+            };
+        }
+        if let (None, address) = spot
+            && let Some(value) = self.fixed(address.cast_unsigned(), size)
+        {
+            return Value::Constant(value);
+        }
+        if size != self.word() {
+            return Value::Unknown;
+        }
+        let value = self.symbol(Origin::Read(self.path, ip));
+        state.store(place, size, value, |symbol| self.is_stack(symbol));
+        value
+    }
+
+    fn write(&mut self, state: &mut State, one: &Instruction, value: Value) {
+        match one.op0_kind() {
+            OpKind::Register => self.write_register(state, one.op0_register(), value),
+            OpKind::Memory => {
+                let size = u64::try_from(one.memory_size().size()).unwrap_or(8);
+                let place = self.address(state, one).place();
+                // What is on the stack is a local, or an argument of a call to come.
+                let is_local =
+                    place.and_then(|(base, _)| base).is_some_and(|base| self.is_stack(base));
+                if !is_local || matches!(value, Value::Symbol(..)) {
+                    self.hand_out(value);
+                }
+                state.store(place, size, value, |symbol| self.is_stack(symbol));
+            }
+            _ => {}
+        }
+    }
+
+    fn write_register(&mut self, state: &mut State, register: Iced, value: Value) {
+        let Some(at) = number(register) else { return };
+        self.note_table(value);
+        let value = match (u64::try_from(register.size()), value) {
+            (Ok(size), value) if size == self.word() => value,
+            // The upper half becomes zero.
+            (Ok(4), Value::Constant(value)) => Value::Constant(value & u64::from(u32::MAX)),
+            _ => Value::Unknown,
+        };
+        state.set(at, value);
+    }
+
+    /// Puts a value on the stack.
+    pub(super) fn push(&self, state: &mut State, value: Value) {
+        let word = self.word();
+        let top = state.register(RSP).plus(word.cast_signed().wrapping_neg(), self.width);
+        state.set(RSP, top);
+        if let Some(spot) = top.place() {
+            state.store(Some(spot), word, value, |symbol| self.is_stack(symbol));
+        }
+    }
+
+    /// Takes a value off the stack.
+    pub(super) fn pop(&mut self, state: &mut State, ip: u64) -> Value {
+        let word = self.word();
+        let top = state.register(RSP);
+        let value = self.load(state, top.place(), word, ip);
+        state.set(RSP, top.plus(word.cast_signed(), self.width));
+        value
+    }
+
+    /// Does an instruction that is neither a branch nor a call.
+    pub(super) fn step(
+        &mut self,
+        state: &mut State,
+        one: &Instruction,
+        factory: &mut InstructionInfoFactory,
+    ) {
+        let is_compare = matches!(one.mnemonic(), Mnemonic::Cmp | Mnemonic::Test);
+        if !is_compare && one.rflags_modified() != 0 {
+            state.compared = None;
+        }
+        match one.mnemonic() {
+            Mnemonic::Mov => {
+                let (value, _) = self.operand(state, one, 1);
+                self.write(state, one, value);
+            }
+            Mnemonic::Lea => {
+                let value = self.address(state, one);
+                self.write(state, one, value);
+            }
+            Mnemonic::Push => {
+                let (value, _) = self.operand(state, one, 0);
+                self.push(state, value);
+            }
+            Mnemonic::Pop => {
+                let value = self.pop(state, one.ip());
+                self.write(state, one, value);
+            }
+            Mnemonic::Leave => {
+                state.set(RSP, state.register(RBP));
+                let value = self.pop(state, one.ip());
+                state.set(RBP, value);
+            }
+            Mnemonic::Cmp | Mnemonic::Test => {
+                let (left, size) = self.operand(state, one, 0);
+                let (right, _) = self.operand(state, one, 1);
+                let is_test = one.mnemonic() == Mnemonic::Test;
+                let size = usize::try_from(size).unwrap_or(0);
+                state.compared = Some(Compared { is_test, left, right, size });
+            }
+            _ => self.computed(state, one, factory),
+        }
+    }
+
+    /// Sums and the like; of all else only what it writes is minded.
+    fn computed(
+        &mut self,
+        state: &mut State,
+        one: &Instruction,
+        factory: &mut InstructionInfoFactory,
+    ) {
+        let is_of_registers = one.op_count() > 0 && one.op0_kind() == OpKind::Register;
+        if one.is_string_instruction() {
+            self.string(state, one);
+        }
+        let result = is_of_registers.then(|| self.result(state, one)).flatten();
+        if let Some(value) = result {
+            self.write_register(state, one.op0_register(), value);
+            return;
+        }
+        let stores: Vec<(Option<Spot>, u64)> = self.stores(state, one);
+        if !stores.is_empty() {
+            // xchg and the like put a register there.
+            for index in 0..one.op_count() {
+                if one.op_kind(index) == OpKind::Register {
+                    let (value, _) = self.operand(state, one, index);
+                    self.hand_out(value);
+                }
+            }
+        }
+        let written: Vec<usize> = factory
+            .info(one)
+            .used_registers()
+            .iter()
+            .filter(|used| !matches!(used.access(), OpAccess::Read | OpAccess::CondRead))
+            .filter_map(|used| number(used.register()))
+            .collect();
+        for (place, size) in stores {
+            state.clobber(place, size, |symbol| self.is_stack(symbol));
+        }
+        for register in written {
+            state.set(register, Value::Unknown);
+        }
+    }
+
+    /// What an instruction other than a move may store: where and how many bytes.
+    fn stores(&self, state: &State, one: &Instruction) -> Vec<(Option<Spot>, u64)> {
+        let is_store = one.op_count() > 0 && one.op0_kind() == OpKind::Memory;
+        let size = u64::try_from(one.memory_size().size()).unwrap_or(8).max(1);
+        is_store
+            .then(|| (self.address(state, one).place(), size))
+            .filter(|_| !one.is_string_instruction())
+            .into_iter()
+            .collect()
+    }
+
+    /// `rep movs` and `rep stos`.
+    fn string(&self, state: &mut State, one: &Instruction) {
+        let count = match state.register(RCX) {
+            Value::Constant(count) if one.has_rep_prefix() => count,
+            _ if one.has_rep_prefix() => STRING,
+            _ => 1,
+        };
+        let size = count.saturating_mul(u64::try_from(one.memory_size().size()).unwrap_or(8));
+        let place = state.register(RDI).place();
+        state.clobber(place, size.min(1 << 20), |symbol| self.is_stack(symbol));
+    }
+
+    /// The result of an instruction that writes its first operand, a register, and nothing else; `None` where it is not known how.
+    fn result(&mut self, state: &mut State, one: &Instruction) -> Option<Value> {
+        let (target, kind) = (one.op0_register(), one.mnemonic());
+        let at = number(target)?;
+        if kind == Mnemonic::Xor && one.op1_kind() == OpKind::Register {
+            return (one.op1_register() == target).then_some(Value::Constant(0));
+        }
+        if matches!(kind, Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd) {
+            let (value, size) = self.operand(state, one, 1);
+            return Some(extended(value, size, kind != Mnemonic::Movzx));
+        }
+        if one.condition_code() != ConditionCode::None && one.op_count() == 2 {
+            let (other, _) = self.operand(state, one, 1);
+            let held = state.register(at);
+            return Some(if held == other { held } else { Value::Unknown });
+        }
+        let (left, _) = self.operand(state, one, 0);
+        let right = match (kind, one.op_count()) {
+            (Mnemonic::Inc | Mnemonic::Dec, 1) => Value::Constant(1),
+            (_, 2) => self.operand(state, one, 1).0,
+            _ => return None,
+        };
+        let Value::Constant(amount) = right else {
+            return matches!(kind, Mnemonic::Add | Mnemonic::Sub | Mnemonic::And | Mnemonic::Or)
+                .then_some(Value::Unknown);
+        };
+        let amount = amount.cast_signed();
+        Some(match (kind, left) {
+            (Mnemonic::Add | Mnemonic::Inc, left) => left.plus(amount, self.width),
+            (Mnemonic::Sub | Mnemonic::Dec, left) => left.plus(amount.wrapping_neg(), self.width),
+            (Mnemonic::And, Value::Constant(left)) => {
+                Value::Constant(left & amount.cast_unsigned())
+            }
+            (Mnemonic::Or, Value::Constant(left)) => Value::Constant(left | amount.cast_unsigned()),
+            (Mnemonic::And, _) if at == RSP => self.new_stack(Origin::Rounded(self.path, one.ip())),
+            (Mnemonic::And | Mnemonic::Or, _) => Value::Unknown,
+            _ => return None,
+        })
+    }
+}
+
+fn is_high(register: Iced) -> bool {
+    matches!(register, Iced::AH | Iced::BH | Iced::CH | Iced::DH)
+}
+
+/// A value of so many bytes, widened.
+fn extended(value: Value, size: u64, is_signed: bool) -> Value {
+    let Value::Constant(value) = value else { return Value::Unknown };
+    let unused = u32::try_from(8u64.saturating_sub(size).saturating_mul(8)).unwrap_or(0);
+    let shifted = value.checked_shl(unused).unwrap_or(0);
+    Value::Constant(if is_signed {
+        shifted.cast_signed().checked_shr(unused).unwrap_or(0).cast_unsigned()
+    } else {
+        shifted.checked_shr(unused).unwrap_or(0)
+    })
+}
+
+/// Whether a branch is taken, when both sides of its comparison are known.
+///
+/// - situation: what was given out is compared with 0.
+/// - example: `object = HeapAlloc(…)`, `test rax, rax`, `je failed`.
+/// - handling: what was given out counts as not 0; what ran since counts only where that is memory that is there.
+/// - test: `what_functions_did_that_have_returned` (tests/accuracy).
+pub(super) fn is_taken(
+    one: &Instruction,
+    compared: Option<Compared>,
+    is_given: impl Fn(Symbol) -> bool,
+) -> Option<bool> {
+    let compared = compared?;
+    let is_zero_test = match (compared.left, compared.right) {
+        (Value::Symbol(left, 0), right) if compared.is_test => {
+            is_given(left) && right == compared.left
+        }
+        (Value::Symbol(left, 0), Value::Constant(0)) => is_given(left),
+        _ => false,
+    };
+    match one.condition_code() {
+        ConditionCode::e if is_zero_test => return Some(false),
+        ConditionCode::ne if is_zero_test => return Some(true),
+        _ => {}
+    }
+    let (Value::Constant(left), Value::Constant(right)) = (compared.left, compared.right) else {
+        return None;
+    };
+    let unused = u32::try_from(8usize.checked_sub(compared.size)?.checked_mul(8)?).ok()?;
+    let left = left.checked_shl(unused)?;
+    let right = right.checked_shl(unused)?;
+    let (signed, other) = (left.cast_signed(), right.cast_signed());
+    let both = left & right;
+    Some(match (one.condition_code(), compared.is_test) {
+        (ConditionCode::e, false) => left == right,
+        (ConditionCode::ne, false) => left != right,
+        (ConditionCode::e, true) => both == 0,
+        (ConditionCode::ne, true) => both != 0,
+        (ConditionCode::s, true) => both.cast_signed() < 0,
+        (ConditionCode::ns, true) => both.cast_signed() >= 0,
+        (ConditionCode::g, true) => both.cast_signed() > 0,
+        (ConditionCode::le, true) => both.cast_signed() <= 0,
+        (ConditionCode::l, false) => signed < other,
+        (ConditionCode::le, false) => signed <= other,
+        (ConditionCode::g, false) => signed > other,
+        (ConditionCode::ge, false) => signed >= other,
+        (ConditionCode::b, false) => left < right,
+        (ConditionCode::be, false) => left <= right,
+        (ConditionCode::a, false) => left > right,
+        (ConditionCode::ae, false) => left >= right,
+        _ => return None,
+    })
+}

@@ -1,0 +1,193 @@
+use super::run::Run;
+use super::step::RCX;
+use super::value::Value;
+use super::{State, start_state};
+use crate::crash::stack::Scene;
+
+use crate::dump::synth::Synth;
+use crate::dump::{Cpu, Dump};
+use crate::image::fixtures::PeBuilder;
+use crate::image::flow::FlowCache;
+use crate::image::images::Images;
+
+const START: u64 = 0x40_1000;
+const RBX: usize = 3;
+/// Where [`PeBuilder::imports`] puts its slot.
+const IMPORT_SLOT: u32 = 0x7000;
+
+/// What holds at the call that ends `code`, each time that it may be come to, and what is known of rcx there.
+fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+    let file = Synth::new(cpu)
+        .module(0x40_0000, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
+        .memory(START, code)
+        .memory(START + 0x100, inner)
+        .build();
+    let dump = Dump::parse(&file).unwrap();
+    let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
+    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+    let mut run = Run::new(scene);
+    let state = start_state(&mut run, 1, &[]);
+    let stop = START + code.len() as u64;
+    run.function_from(START, state, Some(stop)).unwrap().reached
+}
+
+fn constants(states: &[State], register: usize) -> Vec<Option<u64>> {
+    let constant = |state: &State| match state.register(register) {
+        Value::Constant(value) => Some(value),
+        _ => None,
+    };
+    states.iter().map(constant).collect()
+}
+
+const CALL_RAX: [u8; 2] = [0xFF, 0xD0];
+
+#[test]
+fn rounds_that_are_counted_are_told_apart() {
+    // xor ebx,ebx; again: inc ebx; cmp ebx,3; jne again; call rax
+    let counted = [0x31, 0xDB, 0xFF, 0xC3, 0x83, 0xFB, 3, 0x75, 0xF9];
+    let states = reached(Cpu::Amd64, &[&counted[..], &CALL_RAX].concat(), &[]);
+    assert_eq!(constants(&states, RBX), [Some(3)]);
+    // The same with cmp ebx,edx: any number of rounds.
+    let open = [0x31, 0xDB, 0xFF, 0xC3, 0x39, 0xD3, 0x90, 0x75, 0xF9];
+    let states = reached(Cpu::Amd64, &[&open[..], &CALL_RAX].concat(), &[]);
+    let all = constants(&states, RBX);
+    assert!(all.contains(&None) && all.iter().flatten().all(|rounds| *rounds == 1), "{all:?}");
+    // again: mov ecx,ebx; call rax; inc ebx; cmp ebx,3; jne again, at the call in the loop.
+    let inside = [0x31, 0xDB, 0x89, 0xD9, 0xFF, 0xD0];
+    let rest = [0xFF, 0xC3, 0x83, 0xFB, 3, 0x75, 0xF5, 0xC3];
+    let file_code = [&inside[..], &rest].concat();
+    let file = Synth::new(Cpu::Amd64)
+        .module(0x40_0000, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
+        .memory(START, file_code)
+        .build();
+    let dump = Dump::parse(&file).unwrap();
+    let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
+    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+    let mut run = Run::new(scene);
+    let state = start_state(&mut run, 1, &[]);
+    let states = run.function_from(START, state, Some(START + 6)).unwrap().reached;
+    assert_eq!(constants(&states, RCX), [Some(0), Some(1), Some(2)]);
+}
+
+#[test]
+fn ways_that_meet_keep_what_they_agree_on() {
+    // test edx,edx; je other; mov ebx,1; mov ecx,7; jmp on; other: mov ebx,2; mov ecx,7; on: call rax
+    let code = [
+        &[0x85, 0xD2, 0x74, 0x0C][..],
+        &[0xBB, 1, 0, 0, 0, 0xB9, 7, 0, 0, 0, 0xEB, 0x0A],
+        &[0xBB, 2, 0, 0, 0, 0xB9, 7, 0, 0, 0],
+        &CALL_RAX,
+    ]
+    .concat();
+    let states = reached(Cpu::Amd64, &code, &[]);
+    assert_eq!((constants(&states, RBX), constants(&states, RCX)), (vec![None], vec![Some(7)]));
+    // xor edx,edx before decides it.
+    let decided = [&[0x31, 0xD2][..], &code].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &decided, &[]), RBX), [Some(2)]);
+}
+
+#[test]
+fn a_function_gives_back_what_it_must() {
+    // mov ebx,5; call START+100h; mov ecx,eax; call rax
+    let code = [&[0xBB, 5, 0, 0, 0, 0xE8, 0xF6, 0, 0, 0, 0x89, 0xC1][..], &CALL_RAX].concat();
+    // xor ebx,ebx (it does not look as if it gave it back); mov eax,9; ret
+    let inner = [0x31, 0xDB, 0xB8, 9, 0, 0, 0, 0xC3];
+    let states = reached(Cpu::Amd64, &code, &inner);
+    assert_eq!(constants(&states, RBX), [Some(5)]);
+    assert_eq!(constants(&states, RCX), [Some(9)]);
+    // Code that cannot be followed to its end may give anything back.
+    let states = reached(Cpu::Amd64, &code, &[0xFF, 0xE0]);
+    assert_eq!((constants(&states, RBX), constants(&states, RCX)), (vec![Some(5)], vec![None]));
+}
+
+#[test]
+fn arguments_on_the_stack_are_passed() {
+    // push 7; call START+100h; mov ecx,eax; call eax
+    let code = [&[0x6A, 7, 0xE8, 0xF9, 0, 0, 0, 0x89, 0xC1][..], &CALL_RAX].concat();
+    // mov eax,[esp+4]; ret 4
+    let inner = [0x8B, 0x44, 0x24, 4, 0xC2, 4, 0];
+    let states = reached(Cpu::X86, &code, &inner);
+    assert_eq!(constants(&states, RCX), [Some(7)]);
+    let run_top = |states: &[State]| states.first().map(|state| state.register(4));
+    let Some(Value::Symbol(_, offset)) = run_top(&states) else { panic!("{states:?}") };
+    assert_eq!(offset, 0, "ret 4 took the argument off");
+}
+
+#[test]
+fn what_a_function_may_write_to_is_forgotten() {
+    // mov dword ptr [rsp+20h],5; lea rcx,[rsp+20h]; call rdx; mov ebx,[rsp+20h]; call rax
+    let store = [0xC7, 0x44, 0x24, 0x20, 5, 0, 0, 0];
+    let load = [0x8B, 0x5C, 0x24, 0x20];
+    let passed = [&store[..], &[0x48, 0x8D, 0x4C, 0x24, 0x20, 0xFF, 0xD2], &load, &CALL_RAX];
+    assert_eq!(constants(&reached(Cpu::Amd64, &passed.concat(), &[]), RBX), [None]);
+    let kept = [&store[..], &[0x31, 0xC9, 0xFF, 0xD2], &load, &CALL_RAX];
+    assert_eq!(constants(&reached(Cpu::Amd64, &kept.concat(), &[]), RBX), [Some(5)]);
+    // The same local by mov byte ptr [rsp+21h],dl.
+    let half = [&store[..], &[0x88, 0x54, 0x24, 0x21], &load, &CALL_RAX];
+    assert_eq!(constants(&reached(Cpu::Amd64, &half.concat(), &[]), RBX), [None]);
+}
+
+#[test]
+fn half_a_register_is_not_the_whole() {
+    // mov rbx,0x1_0000_0005; mov bl,7 / mov ebx,ebx
+    let load = [0x48, 0xBB, 5, 0, 0, 0, 1, 0, 0, 0];
+    let byte = [&load[..], &[0xB3, 7], &CALL_RAX].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &byte, &[]), RBX), [None]);
+    let low = [&load[..], &[0x89, 0xDB], &CALL_RAX].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &low, &[]), RBX), [Some(5)]);
+}
+
+#[test]
+fn a_helper_makes_its_callers_frame() {
+    // call START+100h; call eax, where that is pop eax; sub esp,10h; push eax; ret
+    let code = [&[0xE8, 0xFB, 0, 0, 0][..], &CALL_RAX].concat();
+    let states = reached(Cpu::X86, &code, &[0x58, 0x83, 0xEC, 0x10, 0x50, 0xC3]);
+    let top = states.first().map(|state| state.register(4));
+    assert!(matches!(top, Some(Value::Symbol(_, -0x10))), "{top:?}");
+    // Another function, whose esp is not counted right, gives it back.
+    let states = reached(Cpu::X86, &code, &[0x83, 0xEC, 0x10, 0xC3]);
+    let top = states.first().map(|state| state.register(4));
+    assert!(matches!(top, Some(Value::Symbol(_, 0))), "{top:?}");
+}
+
+/// The names of the calls that a function at 0x1000 of an x64 image can have made, `size` bytes by its unwind data, and whether these are all.
+fn noted(code: &[u8], size: u32) -> (Vec<String>, bool) {
+    let mut pe = PeBuilder::x64();
+    pe.put(0x1000, code);
+    pe.imports("KERNEL32.dll", "DeleteCriticalSection");
+    pe.pdata(&[(0x1000, 0x1000 + size, 0x3800)]);
+    pe.put(0x3800, &[1, 0, 0, 0]);
+    let file = Synth::new(Cpu::Amd64)
+        .module(PeBuilder::BASE, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
+        .memory(PeBuilder::BASE, pe.bytes())
+        .build();
+    let dump = Dump::parse(&file).unwrap();
+    let images = Images::new(&dump.memory, [(PeBuilder::BASE, PeBuilder::SIZE)]);
+    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+    let mut run = Run::new(scene);
+    let state = start_state(&mut run, 1, &[]);
+    run.function_from(PeBuilder::BASE + 0x1000, state, None).unwrap();
+    (run.calls.iter().map(|call| call.name.clone()).collect(), run.is_whole)
+}
+
+/// `call [slot]` at an offset from 0x1000; the slot is the import's.
+fn call_import(at: u32) -> [u8; 6] {
+    let slot = IMPORT_SLOT - 0x1000 - at - 6;
+    let [a, b, c, d] = slot.to_le_bytes();
+    [0xFF, 0x15, a, b, c, d]
+}
+
+#[test]
+fn what_only_a_handler_leads_to_can_have_run() {
+    // ret; and behind it what only an exception handler leads to.
+    let code = [&[0xC3][..], &call_import(1), &[0xC3]].concat();
+    assert_eq!(noted(&code, 8), (vec!["DeleteCriticalSection".into()], true));
+    // The same code belongs to no function.
+    assert_eq!(noted(&code, 1), (vec![], true));
+    // add rax,rdx; jmp rax: a table of jumps, whose ends are in the function; or nobody knows where.
+    let table = [&[0x48, 0x01, 0xD0, 0xFF, 0xE0][..], &call_import(5), &[0xC3]].concat();
+    assert_eq!(noted(&table, 12), (vec!["DeleteCriticalSection".into()], true));
+    // Without the sum it is a call at the function's end.
+    let last = [&[0x90, 0x90, 0x90, 0xFF, 0xE0][..], &call_import(5), &[0xC3]].concat();
+    assert_eq!(noted(&last, 5), (vec!["".into()], true));
+}

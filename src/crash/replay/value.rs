@@ -1,0 +1,210 @@
+//! What the registers and the memory of a function hold while it is replayed: constants, and symbols for what is not known.
+
+use crate::dump::memory::PointerWidth;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
+
+/// A value as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) enum Value {
+    /// A number or an address.
+    Constant(u64),
+    /// Something that has a name of its own, plus an offset in bytes.
+    Symbol(Symbol, i64),
+    /// Nothing is known.
+    #[default]
+    Unknown,
+}
+
+/// The name of something that is not known, by its place in [`Symbols`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Symbol(usize);
+
+/// Where a symbol comes from. Two symbols of one origin are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// A register, by its number, at the start of the first function, or behind a gap in the stack.
+    Entry(u64, usize),
+    /// What the call at an address gave back, within a call path.
+    Result(usize, u64),
+    /// What the instruction at an address read, within a call path.
+    Read(usize, u64),
+    /// The stack pointer that the instruction at an address rounded, within a call path.
+    Rounded(usize, u64),
+}
+
+impl Value {
+    /// The value plus a number of bytes.
+    pub(super) fn plus(self, bytes: i64, width: PointerWidth) -> Self {
+        match self {
+            Self::Constant(value) => {
+                Self::Constant(width.truncate(value.wrapping_add_signed(bytes)))
+            }
+            Self::Symbol(symbol, offset) => {
+                let offset = offset.wrapping_add(bytes);
+                Self::Symbol(symbol, width.truncate(offset.cast_unsigned()).cast_signed())
+                    .wrapped(width)
+            }
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
+    /// Offsets of 32-bit code are 32 bits long, with a sign.
+    fn wrapped(self, width: PointerWidth) -> Self {
+        match (self, width) {
+            (Self::Symbol(symbol, offset), PointerWidth::Four) => {
+                let half = i64::from(u32::MAX) / 2;
+                let size = i64::from(u32::MAX).saturating_add(1);
+                let offset = if offset > half { offset.saturating_sub(size) } else { offset };
+                Self::Symbol(symbol, offset)
+            }
+            _ => self,
+        }
+    }
+
+    /// What is known of it where two ways meet.
+    fn or(self, other: Self) -> Self {
+        if self == other { self } else { Self::Unknown }
+    }
+
+    /// What it starts from, and the offset from there: a place in memory. Addresses start from nothing.
+    pub(super) fn place(self) -> Option<Spot> {
+        match self {
+            Self::Constant(address) => Some((None, address.cast_signed())),
+            Self::Symbol(symbol, offset) => Some((Some(symbol), offset)),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// A place in memory: an offset from a symbol, or an address.
+pub(super) type Spot = (Option<Symbol>, i64);
+
+/// The names given so far.
+#[derive(Debug, Default)]
+pub(super) struct Symbols {
+    known: HashMap<Origin, Symbol>,
+    /// Of each symbol, whether it may stand for several things: it was given in a loop.
+    many: Vec<bool>,
+}
+
+impl Symbols {
+    /// The symbol of an origin.
+    pub(super) fn of(&mut self, origin: Origin, is_in_loop: bool) -> Symbol {
+        let next = Symbol(self.many.len());
+        let symbol = *self.known.entry(origin).or_insert(next);
+        if symbol == next {
+            self.many.push(false);
+        }
+        if let Some(many) = self.many.get_mut(symbol.0) {
+            *many |= is_in_loop;
+        }
+        symbol
+    }
+
+    /// Whether a symbol may stand for several things.
+    pub(super) fn is_many(&self, symbol: Symbol) -> bool {
+        self.many.get(symbol.0).copied().unwrap_or(true)
+    }
+}
+
+/// A comparison that a branch may go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Compared {
+    /// `test`, not `cmp`.
+    pub(super) is_test: bool,
+    pub(super) left: Value,
+    pub(super) right: Value,
+    /// Bytes compared.
+    pub(super) size: usize,
+}
+
+/// Registers and memory at one point, and what has surely been called before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) registers: [Value; 16],
+    /// Known values in memory, with their sizes in bytes.
+    pub(super) memory: Rc<BTreeMap<Spot, (Value, u64)>>,
+    pub(super) compared: Option<Compared>,
+    /// The calls that surely ran, oldest first, by their places in [`super::run::Run::calls`].
+    pub(super) calls: Rc<Vec<usize>>,
+    /// What was given out, and is taken not to be 0.
+    pub(super) assumed: Rc<BTreeSet<Symbol>>,
+    /// A loop can have been left since its round began.
+    pub(super) is_open: bool,
+}
+
+/// Most values in memory that are kept.
+const MAX_MEMORY: usize = 512;
+
+impl State {
+    pub(super) fn register(&self, number: usize) -> Value {
+        self.registers.get(number).copied().unwrap_or(Value::Unknown)
+    }
+
+    pub(super) fn set(&mut self, number: usize, value: Value) {
+        if let Some(register) = self.registers.get_mut(number) {
+            *register = value;
+        }
+    }
+
+    /// Takes in another way to the same point.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
+            *mine = mine.or(*theirs);
+        }
+        if self.memory != other.memory {
+            let memory = Rc::make_mut(&mut self.memory);
+            memory.retain(|spot, held| other.memory.get(spot) == Some(held));
+        }
+        if self.compared != other.compared {
+            self.compared = None;
+        }
+        if self.calls != other.calls {
+            let theirs: HashSet<usize> = other.calls.iter().copied().collect();
+            Rc::make_mut(&mut self.calls).retain(|call| theirs.contains(call));
+        }
+        if self.assumed != other.assumed {
+            Rc::make_mut(&mut self.assumed).extend(other.assumed.iter());
+        }
+        self.is_open |= other.is_open;
+    }
+
+    /// Forgets what a store of `size` bytes may change. Where it goes is not known: everything outside of the frames is forgotten.
+    pub(super) fn clobber(
+        &mut self,
+        place: Option<Spot>,
+        size: u64,
+        stack: impl Fn(Symbol) -> bool,
+    ) {
+        let Some((base, offset)) = place else {
+            Rc::make_mut(&mut self.memory).retain(|(base, _), _| base.is_some_and(&stack));
+            return;
+        };
+        let end = offset.saturating_add_unsigned(size);
+        // What is kept is at most 8 bytes long.
+        let touched: Vec<Spot> = self
+            .memory
+            .range((base, offset.saturating_sub(7))..(base, end))
+            .filter(|((_, at), (_, size))| at.saturating_add_unsigned(*size) > offset)
+            .map(|(spot, _)| *spot)
+            .collect();
+        for spot in touched {
+            Rc::make_mut(&mut self.memory).remove(&spot);
+        }
+    }
+
+    /// Stores a value.
+    pub(super) fn store(
+        &mut self,
+        place: Option<Spot>,
+        size: u64,
+        value: Value,
+        stack: impl Fn(Symbol) -> bool,
+    ) {
+        self.clobber(place, size, stack);
+        if let Some(spot) = place.filter(|_| size <= 8 && self.memory.len() < MAX_MEMORY) {
+            Rc::make_mut(&mut self.memory).insert(spot, (value, size));
+        }
+    }
+}

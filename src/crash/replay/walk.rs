@@ -1,0 +1,170 @@
+//! The ways through a function: what holds at each block, round by round of its loops.
+
+use super::function::Function;
+use super::run::{End, Outcome, Run, also};
+use super::step::RSP;
+use super::value::{Origin, State, Value};
+use crate::dump::memory::PointerWidth;
+use iced_x86::Instruction;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Rounds of a function's loops that are told apart, where each is known to be gone.
+const ROUNDS: usize = 48;
+/// Most times that the blocks of all further rounds are gone through.
+const MAX_PASSES: usize = 8;
+
+/// A block in a round.
+type Node = (usize, usize);
+/// What holds on the way to a block, from another.
+type Ways = BTreeMap<(Node, Node), State>;
+
+impl Run<'_, '_> {
+    /// Replays a function up to its ends, or up to the call that ends at `stop`. `None` where it costs too much.
+    ///
+    /// - situation: objects are made in a loop, and one of them is the section's.
+    /// - example: `for (i = 0; i < 3; i++) { table[i] = HeapAlloc(…); InitializeCriticalSection(table[i] + 8); }`.
+    /// - handling: each jump back begins a round of its own, as long as every branch out of the loop was decided by constants; else, and
+    ///   behind the last round, all that may follow is one round, gone through until nothing changes.
+    /// - test: `rounds_that_are_counted_are_told_apart`.
+    pub(super) fn function_from(
+        &mut self,
+        start: u64,
+        mut entry: State,
+        stop: Option<u64>,
+    ) -> Option<Outcome> {
+        entry.is_open = false;
+        let function = self.function(start)?;
+        self.depth.push(start);
+        self.entries.push(entry.registers);
+        let (outer_loop, outer_path) = (self.is_in_loop, self.path);
+        let calls = Rc::clone(&entry.calls);
+        let is_wide = self.width == PointerWidth::Eight;
+        let mut is_shown = is_wide && self.handlers(start, &function);
+        let mut outcome = self.rounds(&function, entry, stop, outer_loop);
+        if let Some(outcome) = outcome.as_mut().filter(|outcome| outcome.is_lost) {
+            // What cannot be followed may lead to the place as well.
+            is_shown = is_shown || outcome.is_dark && !is_wide && self.handlers(start, &function);
+            self.is_whole &= !outcome.is_dark || is_shown;
+            outcome.reached.iter_mut().for_each(|state| state.calls = Rc::clone(&calls));
+        }
+        (self.is_in_loop, self.path) = (outer_loop, outer_path);
+        self.depth.pop();
+        self.entries.pop();
+        outcome
+    }
+
+    fn rounds(
+        &mut self,
+        function: &Function,
+        entry: State,
+        stop: Option<u64>,
+        outer_loop: bool,
+    ) -> Option<Outcome> {
+        let path = self.path;
+        let mut ways = Ways::from([(((0, 0), (0, usize::MAX)), entry)]);
+        let mut outcome = Outcome::default();
+        for round in 0..ROUNDS {
+            if !ways.keys().any(|((to, _), _)| *to == round) {
+                break;
+            }
+            self.path = path;
+            if round > 0 {
+                self.enter(u64::MAX.wrapping_sub(round as u64));
+            }
+            self.is_in_loop = outer_loop;
+            self.pass(function, round, stop, &mut ways, &mut outcome)?;
+            ways = ways.split_off(&((round.saturating_add(1), 0), (0, 0)));
+        }
+        if ways.is_empty() {
+            return Some(outcome);
+        }
+        self.path = path;
+        self.enter(u64::MAX.wrapping_sub(ROUNDS as u64));
+        let mut last = Outcome::default();
+        let mut is_settled = false;
+        for _ in 0..MAX_PASSES {
+            last = Outcome::default();
+            self.is_in_loop = outer_loop;
+            is_settled = !self.pass(function, ROUNDS, stop, &mut ways, &mut last)?;
+            if is_settled {
+                break;
+            }
+        }
+        outcome.is_lost |= last.is_lost || !is_settled;
+        outcome.is_dark |= last.is_dark || !is_settled;
+        outcome.reached.extend(last.reached);
+        last.returned.iter().for_each(|state| also(&mut outcome.returned, state));
+        Some(outcome)
+    }
+
+    /// Goes through all blocks of a round once; false when nothing has changed.
+    fn pass(
+        &mut self,
+        function: &Function,
+        round: usize,
+        stop: Option<u64>,
+        ways: &mut Ways,
+        outcome: &mut Outcome,
+    ) -> Option<bool> {
+        let mut has_changed = false;
+        let outer_loop = self.is_in_loop;
+        for (at, block) in function.blocks.iter().enumerate() {
+            let here = (round, at);
+            let Some(mut state) = joined(ways, here) else { continue };
+            if state.register(RSP) == Value::Unknown {
+                // Ways meet that have counted the stack pointer differently: it is somewhere.
+                let first = block.instructions.first().map_or(0, Instruction::ip);
+                let top = self.new_stack(Origin::Rounded(self.path, first));
+                state.set(RSP, top);
+            }
+            let is_last = round == ROUNDS;
+            self.is_in_loop = outer_loop || is_last && block.is_in_loop;
+            let goes_on = block.is_in_loop;
+            let end = self.block(block.instructions.iter(), &mut state, stop, goes_on, outcome)?;
+            let takes = |branch: bool| match end {
+                End::Falls => !branch,
+                End::Branches(taken) => taken.is_none_or(|taken| taken == branch),
+                End::Stops => false,
+            };
+            for (to, branch) in [(block.next, false), (block.branch, true)] {
+                let is_taken = takes(branch);
+                let Some(to) = to else {
+                    outcome.is_lost |= is_taken && !(branch && matches!(end, End::Falls));
+                    continue;
+                };
+                let is_open = state.is_open
+                    || matches!(end, End::Branches(None))
+                        && block.leaves_loop
+                        && !function.leaves(at, to);
+                let next = match to > at {
+                    true => round,
+                    false if is_open => ROUNDS,
+                    false => round.saturating_add(1).min(ROUNDS),
+                };
+                let way = ((next, to), here);
+                if is_taken {
+                    let state = State { is_open: is_open && to > at, ..state.clone() };
+                    has_changed |= ways.get(&way) != Some(&state);
+                    ways.insert(way, state);
+                } else {
+                    has_changed |= ways.remove(&way).is_some();
+                }
+            }
+        }
+        self.is_in_loop = outer_loop;
+        Some(has_changed)
+    }
+}
+
+/// What holds at a block, whichever way it was come to.
+fn joined(ways: &Ways, here: Node) -> Option<State> {
+    let first = (here, (0, 0));
+    let last = (here, (usize::MAX, usize::MAX));
+    let mut states = ways.range(first..=last).map(|(_, state)| state);
+    let mut state = states.next()?.clone();
+    for other in states {
+        state.join(other);
+    }
+    Some(state)
+}

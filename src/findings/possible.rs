@@ -1,0 +1,198 @@
+//! What the program can have done to the section by now, in all code that can have run.
+
+use super::steps::{Object, Step};
+use super::{Case, Finding, FindingId, has};
+use crate::crash::operation::Operation;
+use crate::crash::replay::{Given, Past, Replay};
+use crate::dump::heap;
+use crate::dump::modules;
+
+/// Whether any call can have taken a step with the section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Chance {
+    /// None can: each is about something else.
+    None,
+    /// One whose argument is not known.
+    Unknown,
+    /// One whose argument is the section's.
+    Known(u64),
+}
+
+/// Steps that no code can have taken, or that some code can have.
+///
+/// - situation: an initialisation, a deletion or a release that never ran, on any way that the program can have come, did not happen.
+/// - example: `if (flags & SHARED) InitializeCriticalSection(&lock)` in a function that was called with 0; nothing else initialises it.
+/// - handling: all calls that the replayed code can have made so far (see [`crate::crash::replay::replay`]); a call whose argument lies in memory that
+///   was given out is about another object where the section is static data, or lies at another offset. That nothing gives the memory back
+///   is said of heap blocks in use only: pools hand out their memory without a call, and fill what
+///   comes back. Nothing is said where some code could not be followed.
+/// - test: `what_no_code_can_have_done` (tests/accuracy).
+pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Finding>) {
+    let Some(calls) = replay.possible.as_ref().filter(|_| !has_lost_code(case)) else { return };
+    let facts = Place::of(case);
+    let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
+    for (step, surely, none, some) in [
+        (
+            Step::Initialisation,
+            FindingId::InitializationBehind,
+            (FindingId::NoInitializationBehind, "initialise it"),
+            (FindingId::InitializationPerhapsBehind, "initialises it"),
+        ),
+        (
+            Step::Deletion,
+            FindingId::DeletionBehind,
+            (FindingId::NoDeletionBehind, "delete it"),
+            (FindingId::DeletionPerhapsBehind, "deletes it"),
+        ),
+        (
+            Step::Release,
+            FindingId::ReleaseBehind,
+            (FindingId::NoReleaseBehind, "give its memory back"),
+            (FindingId::ReleasePerhapsBehind, "gives its memory back"),
+        ),
+    ] {
+        let finding = match facts.chance(case, calls, step) {
+            Chance::None if step != Step::Release || facts.offset.is_some() && !is_filled => {
+                Finding::new(
+                    none.0,
+                    format!("Nothing that the program can have run so far can {}.", none.1),
+                    "code of the program's modules",
+                )
+            }
+            Chance::Known(at) if !has(findings, surely) => Finding::new(
+                some.0,
+                format!(
+                    "The program can have run code that {}, at {}.",
+                    some.1,
+                    super::place::describe(case.scene.dump, at)
+                ),
+                format!("code at {at:#x}"),
+            ),
+            _ => continue,
+        };
+        findings.push(finding);
+    }
+}
+
+/// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone.
+fn has_lost_code(case: Case<'_, '_>) -> bool {
+    let unloaded = case.scene.dump.unloaded.iter();
+    unloaded.into_iter().any(|module| modules::is_of_program(&module.name))
+}
+
+/// The faulting thread has entered the section, and not left it since.
+///
+/// - situation: Leave found the section not owned, or Enter waited for it, although the thread is in it.
+/// - example: `EnterCriticalSection(&lock); counts[n]++; LeaveCriticalSection(&lock)`, where the count is the section's `LockCount`.
+/// - handling: of the calls that the thread has surely made with this section since it was initialised, more are of Enter than of Leave; and it
+///   can have made no other call of Leave with it, or with what is not known, and called nothing since that is not known. A Leave in a callback of a
+///   system function is not seen.
+/// - test: `who_has_entered_is_in_it` (tests/accuracy).
+pub(super) fn entered(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Finding>) {
+    let Some(section) = case.section.map(|section| section.address) else { return };
+    let thread = case.crash.thread_id;
+    let Some(past) = replay.threads.iter().find(|past| past.thread == thread) else { return };
+    let is_of = |call: &Past, operation: Operation| {
+        let first = call.arguments.first().map_or(Given::Unknown, |first| *first);
+        Operation::of_function(&call.name) == Some(operation)
+            && first.value().is_none_or(|value| value == section)
+    };
+    if past.perhaps.iter().any(|call| is_of(call, Operation::Leave)) {
+        return;
+    }
+    let is_its_own =
+        |call: &Past| call.arguments.first().and_then(|one| one.value()) == Some(section);
+    // What is not known may leave it.
+    let entered = past.surely.iter().rev().find(|call| {
+        Operation::of_function(&call.name) == Some(Operation::Enter) && is_its_own(call)
+    });
+    let Some(entered) = entered.map(|call| call.order) else { return };
+    let all = past.surely.iter().chain(&past.perhaps);
+    if all.into_iter().any(|call| call.name.is_empty() && call.order > entered) {
+        return;
+    }
+    let mut inside = 0u32;
+    for call in &past.surely {
+        match Operation::of_function(&call.name) {
+            Some(Operation::Enter) if is_its_own(call) => inside = inside.saturating_add(1),
+            Some(Operation::Leave) if is_of(call, Operation::Leave) => {
+                inside = inside.saturating_sub(1);
+            }
+            _ if Step::Initialisation.argument_of(&call.name).is_some() && is_its_own(call) => {
+                inside = 0;
+            }
+            _ => {}
+        }
+    }
+    if inside > 0 {
+        findings.push(Finding::new(
+            FindingId::EnteredNotLeft,
+            format!("Thread {thread:#x} has entered the section and not left it since."),
+            format!("code of thread {thread:#x}'s functions"),
+        ));
+    }
+}
+
+/// Where the section is, as far as calls are concerned.
+struct Place {
+    /// In a module.
+    is_static: bool,
+    /// Where a module was.
+    was_module: bool,
+    /// Bytes from the start of its heap block.
+    offset: Option<u64>,
+}
+
+impl Place {
+    fn of(case: Case<'_, '_>) -> Self {
+        let dump = case.scene.dump;
+        let section = case.section.map(|section| section.address);
+        let block = section.and_then(|section| heap::block_at(dump, section));
+        Self {
+            is_static: section.is_some_and(|at| dump.module_at(at).is_some()),
+            was_module: section.is_some_and(|at| dump.unloaded_at(at).next().is_some()),
+            offset: section.zip(block).map(|(at, block)| at.wrapping_sub(block.start)),
+        }
+    }
+
+    /// The best chance that any of the calls has taken a step.
+    fn chance(&self, case: Case<'_, '_>, calls: &[Past], step: Step) -> Chance {
+        let chances = calls.iter().map(|call| self.chance_of(case, call, step));
+        chances.max().unwrap_or(Chance::None)
+    }
+
+    fn chance_of(&self, case: Case<'_, '_>, call: &Past, step: Step) -> Chance {
+        let destroys = matches!(call.name.as_str(), "HeapDestroy" | "RtlDestroyHeap");
+        let Some((which, object)) = step.argument_of(&call.name) else {
+            let is_chance = destroys && step == Step::Release && !self.is_static;
+            return if is_chance { Chance::Unknown } else { Chance::None };
+        };
+        let can_be = match object {
+            Object::Section => true,
+            Object::Module => self.was_module,
+            Object::Block | Object::Pages | Object::View => !self.is_static,
+        };
+        match call.arguments.get(which.index()) {
+            Some(Given::Value(value)) if object.is_of_section(case, *value) => {
+                Chance::Known(call.at)
+            }
+            Some(Given::Value(_)) => Chance::None,
+            Some(Given::Perhaps(value)) if object.is_of_section(case, *value) => {
+                Chance::Known(call.at)
+            }
+            Some(Given::Behind(bytes)) if self.is_static || !self.fits(object, *bytes) => {
+                Chance::None
+            }
+            _ if can_be => Chance::Unknown,
+            _ => Chance::None,
+        }
+    }
+
+    /// Whether so many bytes behind the start of what was given out can be the section, or the start.
+    fn fits(&self, object: Object, bytes: i64) -> bool {
+        match object {
+            Object::Section => self.offset.is_none_or(|offset| offset == bytes.cast_unsigned()),
+            _ => bytes == 0,
+        }
+    }
+}
