@@ -64,10 +64,14 @@ impl Module {
     }
 }
 
-pub(crate) fn is_of_program(path: &str) -> bool {
+fn is_of_program(path: &str) -> bool {
+    path.contains(['\\', '/']) && !is_of_windows(path)
+}
+
+/// Whether a path leads through the folder of Windows.
+pub(crate) fn is_of_windows(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    let folders: Vec<&str> = path.split(['\\', '/']).collect();
-    folders.len() > 1 && !folders.iter().any(|one| matches!(*one, "windows" | "winnt"))
+    path.rsplit(['\\', '/']).skip(1).any(|folder| matches!(folder, "windows" | "winnt"))
 }
 
 /// The part of a Windows path behind its last separator.
@@ -195,7 +199,7 @@ fn read_codeview(raw: &[u8]) -> Option<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_program;
+    use super::{is_of_program, is_of_windows};
 
     #[test]
     fn the_programs_own_modules_lie_outside_windows() {
@@ -209,5 +213,8 @@ mod tests {
         ] {
             assert!(!is_of_program(path), "{path}");
         }
+        // A name without a folder does not tell whose the module is.
+        assert!(is_of_windows("C:\\WINNT\\a.dll") && !is_of_windows("a.dll"));
+        assert!(!is_of_windows("C:\\Program Files\\windows"), "a file of that name");
     }
 }

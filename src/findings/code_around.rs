@@ -3,6 +3,7 @@
 //! Zeros do not tell a section that was never initialised from one that was deleted; the program's order of steps does.
 
 use super::possible;
+use super::stacks;
 use super::steps::{self, Step, Taken};
 use super::{Case, Finding, FindingId, has};
 use crate::crash::frame::Frame;
@@ -28,16 +29,17 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if is_zero || is_foreign {
         never_done(case, is_zero, findings);
     }
-    let places = steps::places(case);
     let is_gone = case.section.is_some_and(|section| section.raw.is_none());
     let is_unowned = case.lock.failure == Failure::NotOwner;
     // Of a section in order, with its handle closed, the rest says enough.
-    if is_zero || is_foreign || is_gone || is_unowned || is_damaged {
-        let replay = steps::replay(case);
-        behind(case, &steps::taken(case, &places, &replay), is_zero, findings);
-        possible::collect(case, &replay, findings);
-        possible::entered(case, &replay, findings);
+    if !(is_zero || is_foreign || is_gone || is_unowned || is_damaged) {
+        return;
     }
+    let stacks = stacks::of_threads(case);
+    let (places, replay) = (steps::places(case, &stacks), stacks::replay(case, &stacks));
+    behind(case, &steps::taken(case, &places, &replay), is_zero, findings);
+    possible::collect(case, &replay, findings);
+    possible::entered(case, &replay, findings);
     for (thread, frame) in places.iter().filter(|_| is_zero) {
         push(case, *thread, ahead(case, frame, findings), findings);
     }

@@ -25,6 +25,7 @@ mod record;
 mod rows;
 mod siblings;
 pub mod space;
+mod stacks;
 mod steps;
 mod text;
 mod threads;

@@ -31,39 +31,41 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
     let Some(calls) = replay.possible.as_ref().filter(|_| !has_lost_code(case)) else { return };
     let facts = Place::of(case);
     let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
-    for (step, surely, none, some) in [
+    for (step, surely, none, some, does) in [
         (
             Step::Initialisation,
             FindingId::InitializationBehind,
-            (FindingId::NoInitializationBehind, "initialise it"),
-            (FindingId::InitializationPerhapsBehind, "initialises it"),
+            FindingId::NoInitializationBehind,
+            FindingId::InitializationPerhapsBehind,
+            "initialises it",
         ),
         (
             Step::Deletion,
             FindingId::DeletionBehind,
-            (FindingId::NoDeletionBehind, "delete it"),
-            (FindingId::DeletionPerhapsBehind, "deletes it"),
+            FindingId::NoDeletionBehind,
+            FindingId::DeletionPerhapsBehind,
+            "deletes it",
         ),
         (
             Step::Release,
             FindingId::ReleaseBehind,
-            (FindingId::NoReleaseBehind, "give its memory back"),
-            (FindingId::ReleasePerhapsBehind, "gives its memory back"),
+            FindingId::NoReleaseBehind,
+            FindingId::ReleasePerhapsBehind,
+            "gives its memory back",
         ),
     ] {
         let finding = match facts.chance(case, calls, step) {
             Chance::None if step != Step::Release || facts.offset.is_some() && !is_filled => {
                 Finding::new(
-                    none.0,
-                    format!("Nothing that the program can have run so far can {}.", none.1),
-                    "code of the program's modules",
+                    none,
+                    format!("No code of the program that can have run so far {does}."),
+                    "code of the program's modules, as far as the dump holds it",
                 )
             }
             Chance::Known(at) if !has(findings, surely) => Finding::new(
-                some.0,
+                some,
                 format!(
-                    "The program can have run code that {}, at {}.",
-                    some.1,
+                    "Code of the program that can have run {does}, at {}.",
                     super::place::describe(case.scene.dump, at)
                 ),
                 format!("code at {at:#x}"),
@@ -74,10 +76,11 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
     }
 }
 
-/// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone.
+/// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone. Windows notes unloaded modules by
+/// their file names (RTL_UNLOAD_EVENT_TRACE.ImageName), which do not tell whose they were.
 fn has_lost_code(case: Case<'_, '_>) -> bool {
     let unloaded = case.scene.dump.unloaded.iter();
-    unloaded.into_iter().any(|module| modules::is_of_program(&module.name))
+    unloaded.into_iter().any(|module| !modules::is_of_windows(&module.name))
 }
 
 /// The faulting thread has entered the section, and not left it since.
@@ -92,36 +95,33 @@ pub(super) fn entered(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
     let Some(section) = case.section.map(|section| section.address) else { return };
     let thread = case.crash.thread_id;
     let Some(past) = replay.threads.iter().find(|past| past.thread == thread) else { return };
-    let is_of = |call: &Past, operation: Operation| {
-        let first = call.arguments.first().map_or(Given::Unknown, |first| *first);
-        Operation::of_function(&call.name) == Some(operation)
-            && first.value().is_none_or(|value| value == section)
+    let is_of = |call: &Past, operation| Operation::of_function(&call.name) == Some(operation);
+    let first = |call: &Past| call.arguments.first().copied().unwrap_or(Given::Unknown);
+    let is_its_own = |call: &Past| first(call) == Given::Value(section);
+    let can_be_its_own = |call: &Past| match first(call) {
+        Given::Value(value) => value == section,
+        _ => true,
     };
-    if past.perhaps.iter().any(|call| is_of(call, Operation::Leave)) {
+    let can_leave = |call: &Past| is_of(call, Operation::Leave) && can_be_its_own(call);
+    if past.perhaps.iter().any(can_leave) {
         return;
     }
-    let is_its_own =
-        |call: &Past| call.arguments.first().and_then(|one| one.value()) == Some(section);
-    // What is not known may leave it.
-    let entered = past.surely.iter().rev().find(|call| {
-        Operation::of_function(&call.name) == Some(Operation::Enter) && is_its_own(call)
-    });
+    let enters = |call: &Past| is_of(call, Operation::Enter) && is_its_own(call);
+    let entered = past.surely.iter().rev().find(|call| enters(call));
     let Some(entered) = entered.map(|call| call.order) else { return };
+    // What is not known may leave it.
     let all = past.surely.iter().chain(&past.perhaps);
     if all.into_iter().any(|call| call.name.is_empty() && call.order > entered) {
         return;
     }
     let mut inside = 0u32;
     for call in &past.surely {
-        match Operation::of_function(&call.name) {
-            Some(Operation::Enter) if is_its_own(call) => inside = inside.saturating_add(1),
-            Some(Operation::Leave) if is_of(call, Operation::Leave) => {
-                inside = inside.saturating_sub(1);
-            }
-            _ if Step::Initialisation.argument_of(&call.name).is_some() && is_its_own(call) => {
-                inside = 0;
-            }
-            _ => {}
+        if enters(call) {
+            inside = inside.saturating_add(1);
+        } else if can_leave(call) {
+            inside = inside.saturating_sub(1);
+        } else if Step::Initialisation.argument_of(&call.name).is_some() && is_its_own(call) {
+            inside = 0;
         }
     }
     if inside > 0 {
@@ -173,13 +173,12 @@ impl Place {
             Object::Block | Object::Pages | Object::View => !self.is_static,
         };
         match call.arguments.get(which.index()) {
-            Some(Given::Value(value)) if object.is_of_section(case, *value) => {
+            Some(Given::Value(value) | Given::Perhaps(value))
+                if object.is_of_section(case, *value) =>
+            {
                 Chance::Known(call.at)
             }
             Some(Given::Value(_)) => Chance::None,
-            Some(Given::Perhaps(value)) if object.is_of_section(case, *value) => {
-                Chance::Known(call.at)
-            }
             Some(Given::Behind(bytes)) if self.is_static || !self.fits(object, *bytes) => {
                 Chance::None
             }

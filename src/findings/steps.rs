@@ -3,33 +3,20 @@
 
 use super::Case;
 use crate::crash::call_site::{self, Argument, Base, Which};
-use crate::crash::frame::{Frame, Trust};
+use crate::crash::frame::Frame;
 use crate::crash::function_code;
 use crate::crash::left_by_jump;
 use crate::crash::operation::{self, Operation};
-use crate::crash::replay::{self, Failed, Past, Replay, Stack};
-use crate::crash::stack;
+use crate::crash::replay::{self, Given, Past, Replay};
 use crate::crash::tail_call;
-use crate::dump::Thread;
 use crate::dump::heap::{self, BlockState};
-use crate::dump::memory::{PointerWidth, Region};
-use crate::dump::modules::Module;
+use crate::dump::memory::PointerWidth;
 use crate::image::call_target::CallSite;
-use crate::image::registers::RegisterFile;
 
-/// Most threads whose stacks are walked.
-const MAX_THREADS: usize = 64;
-/// Most frames of one stack looked at.
-const MAX_FRAMES: usize = 32;
 /// Most places of a program looked at.
 const MAX_PLACES: usize = 64;
 /// MEM_PRIVATE: what VirtualAlloc gives out (MEMORY_BASIC_INFORMATION, Type).
 const MEM_PRIVATE: u32 = 0x2_0000;
-/// Functions that end the process.
-const EXITS: &[&str] =
-    &["exit", "_exit", "_cexit", "ExitProcess", "RtlExitUserProcess", "LdrShutdownProcess"];
-/// Most bytes of a stack searched for calls of the program's code.
-const MAX_STACK: usize = 1 << 20;
 /// Most steps of a program that are put in order.
 const MAX_TAKEN: usize = 256;
 /// Bytes of code looked at on each side of a return address.
@@ -63,10 +50,10 @@ impl Step {
 
     /// Which argument of a function of this name tells what the step is taken with; `None` for functions that do something else.
     ///
-    /// Names: HeapFree, VirtualFree, UnmapViewOfFile, FreeLibrary, GlobalFree, LocalFree, CoTaskMemFree as in the Windows API reference; `free`
-    /// and the decorated names of `operator delete` (MSVC x86 and x64, GCC) as the runtime libraries export them.
+    /// Names: HeapFree, HeapReAlloc, VirtualFree, UnmapViewOfFile, FreeLibrary, GlobalFree, LocalFree, CoTaskMemFree as in the Windows API
+    /// reference; `free`, `realloc` and the decorated names of `operator delete` (MSVC x86 and x64, GCC) as the runtime libraries export them.
     pub(super) fn argument_of(self, name: &str) -> Option<(Which, Object)> {
-        const BLOCKS: [&str; 25] = [
+        const BLOCKS: [&str; 24] = [
             "realloc",
             "_aligned_realloc",
             "_free_dbg",
@@ -74,7 +61,6 @@ impl Step {
             "??_V@YAXPAXI@Z",
             "_ZdaPvj",
             "_ZdaPvm",
-            "??3@YAXPEAXI@Z",
             "free",
             "_aligned_free",
             "??3@YAXPAX@Z",
@@ -141,23 +127,13 @@ impl Object {
     }
 }
 
-/// The live frames of the program's own functions, each with its thread; those of the faulting thread that only a scan found, or
-/// that lie behind such a one, are marked as a scan's.
-pub(super) fn places(case: Case<'_, '_>) -> Vec<(u32, Frame)> {
-    let id = case.crash.thread_id;
-    let of_fault = case.crash.frames.iter().skip(1);
-    let mut found: Vec<(u32, Frame)> =
-        of_fault.take(MAX_FRAMES).map(|frame| (id, frame.clone())).collect();
-    let exact = case.crash.frames.iter().skip(1).take_while(|frame| frame.trust.is_exact()).count();
-    for (_, frame) in found.iter_mut().skip(exact) {
-        frame.trust = Trust::Scan;
-    }
-    for thread in case.scene.dump.threads.iter().filter(|other| other.id != id).take(MAX_THREADS) {
-        let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
-        let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
-        let callers = frames.into_iter().flatten().skip(1);
-        found.extend(callers.map(|frame| (thread.id, frame)));
-    }
+/// The live frames of the program's own functions, each with its thread, those that are certain first.
+pub(super) fn places(case: Case<'_, '_>, stacks: &[(u32, Vec<Frame>)]) -> Vec<(u32, Frame)> {
+    let of_stack = |(thread, frames): &(u32, Vec<Frame>)| {
+        let thread = *thread;
+        frames.iter().skip(1).map(|frame| (thread, frame.clone())).collect::<Vec<_>>()
+    };
+    let mut found: Vec<(u32, Frame)> = stacks.iter().flat_map(of_stack).collect();
     found.retain(|(_, frame)| is_programs_own(case, frame));
     found.sort_by_key(|(_, frame)| !frame.trust.is_exact());
     found.truncate(MAX_PLACES);
@@ -183,8 +159,6 @@ pub(super) struct Taken {
     pub at: u64,
     /// Whether the frame is exact.
     pub is_exact: bool,
-    /// Whether the function has left its frame by a jump.
-    pub has_left: bool,
 }
 
 /// The steps that the replayed functions of a thread's stack have surely taken, newest first; see [`replay::replay`].
@@ -195,37 +169,25 @@ fn replayed(case: Case<'_, '_>, thread: u32, past: &[Past]) -> Vec<Taken> {
         }
         Step::ALL.into_iter().find(|step| {
             let Some((which, object)) = step.argument_of(&call.name) else { return false };
-            let value = call.arguments.get(which.index()).and_then(|given| given.value());
-            value.is_some_and(|value| object.is_of_section(case, value))
+            let given = call.arguments.get(which.index());
+            matches!(given, Some(Given::Value(value)) if object.is_of_section(case, *value))
         })
     };
     let taken = |call: &Past| {
         let step = step_of(call)?;
-        Some(Taken { step, thread, at: call.at, is_exact: true, has_left: false })
+        Some(Taken { step, thread, at: call.at, is_exact: true })
     };
     past.iter().rev().filter_map(taken).collect()
 }
 
-/// The frame that made the failed call, where that goes to the lock function itself, and the section.
-fn failed_call(case: Case<'_, '_>) -> Option<Failed> {
-    let caller = case.lock.caller?;
-    let frame = case.crash.frames.get(caller)?;
-    let site = case.scene.call_site(frame.registers.ip())?;
-    let callee = case.scene.callee(&site)?;
-    let is_lock = callee.name().and_then(Operation::of_function) == case.lock.operation;
-    (is_lock && case.lock.operation.is_some()).then_some(())?;
-    Some(Failed { thread: case.crash.thread_id, frame: caller, section: case.section?.address })
-}
-
 /// The steps that surely ran before the places of frames, those of one thread newest first: what an outer function did before is older
-/// than what an inner one has done since.
+/// than what an inner one has done since. Where the replay of a thread finds none, what the code next to the places shows counts: small
+/// dumps hold no more.
 pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)], replay: &Replay) -> Vec<Taken> {
     let of_frame = |(thread, frame): &(u32, Frame)| {
         let (thread, is_exact) = (*thread, frame.trust.is_exact());
-        let left = behind_jump(case, thread, frame).into_iter().map(|found| (found, true));
-        let found = left.chain(behind(case, frame).into_iter().map(|found| (found, false)));
-        let taken = |((step, at), has_left)| Taken { step, thread, at, is_exact, has_left };
-        found.map(taken).collect::<Vec<_>>()
+        let found = behind_jump(case, thread, frame).into_iter().chain(behind(case, frame));
+        found.map(|(step, at)| Taken { step, thread, at, is_exact }).collect::<Vec<_>>()
     };
     let by_frames: Vec<Taken> = places.iter().flat_map(of_frame).take(MAX_TAKEN).collect();
     let mut all = Vec::new();
@@ -240,91 +202,6 @@ pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)], replay: &Replay
     }
     all.truncate(MAX_TAKEN);
     all
-}
-
-/// What the threads have done, by their code.
-pub(super) fn replay(case: Case<'_, '_>) -> Replay {
-    replay::replay(case.scene, &stacks(case), failed_call(case))
-}
-
-/// The stacks of the threads, the faulting one's first.
-fn stacks(case: Case<'_, '_>) -> Vec<Stack> {
-    let id = case.crash.thread_id;
-    let threads = &case.scene.dump.threads;
-    let mut frames: Vec<Frame> = case.crash.frames.iter().take(MAX_FRAMES).cloned().collect();
-    // What lies behind a scan's frame is not certain either.
-    let exact = frames.iter().take_while(|frame| frame.trust.is_exact()).count();
-    frames.iter_mut().skip(exact).for_each(|frame| frame.trust = Trust::Scan);
-    // What runs at the end of the process is on lists that the runtime library keeps.
-    let leaves = |frame: &Frame| {
-        let function = frame.function.as_ref();
-        function.is_some_and(|function| EXITS.contains(&function.name.as_str()))
-    };
-    let faulting = threads.iter().find(|thread| thread.id == id);
-    let is_whole = threads.len() <= MAX_THREADS
-        && frames.iter().any(|frame| is_programs(case, frame))
-        && !frames.iter().any(leaves)
-        && faulting.is_some_and(|thread| shows_all(case, thread, &frames));
-    let mut found = vec![Stack { thread: id, frames, is_whole }];
-    for thread in threads.iter().filter(|other| other.id != id).take(MAX_THREADS) {
-        let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
-        let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
-        let frames = frames.unwrap_or_default();
-        let is_whole = shows_all(case, thread, &frames);
-        found.push(Stack { thread: thread.id, frames, is_whole });
-    }
-    found
-}
-
-/// Whether the frames are all of the program's functions on a thread's stack.
-///
-/// - situation: a walk ends where a frame is not exact, and what lies behind is not known.
-/// - example: an x86 function without a frame pointer; main and all that it has done lies behind it.
-/// - handling: no word of the stack above the outermost exact frame of the program's functions may be another return address into the
-///   program's code. What is found once more is an old word.
-/// - test: `what_no_code_can_have_done` (tests/accuracy).
-fn shows_all(case: Case<'_, '_>, thread: &Thread, frames: &[Frame]) -> bool {
-    let (scene, width) = (case.scene, case.scene.dump.system.pointer_width);
-    let (start, size) = thread.stack;
-    let exact = exact_places(frames);
-    let own = frames.iter().filter(|frame| frame.trust.is_exact() && is_programs(case, frame));
-    let top = frames.first().and_then(|frame| frame.registers.sp());
-    let first = own.filter_map(|frame| frame.registers.sp()).max().or(top).unwrap_or(start);
-    let end = start.checked_add(size).filter(|end| (start..=*end).contains(&first));
-    // The dump gives a WoW64 thread's 64-bit stack.
-    let of_region = || scene.dump.memory.region_at(first).map(Region::end);
-    let rest = end.or_else(of_region).and_then(|end| end.checked_sub(first));
-    let Some(bytes) = rest.and_then(|rest| usize::try_from(rest).ok()).filter(|_| size > 0) else {
-        return false;
-    };
-    let words = scene.dump.memory.read_up_to(first, bytes.min(MAX_STACK));
-    let word = usize::try_from(width.bytes()).unwrap_or(8);
-    let is_another = |word: &[u8]| {
-        let mut whole = [0; 8];
-        let Some(part) = whole.get_mut(..word.len()) else { return true };
-        part.copy_from_slice(word);
-        let place = u64::from_le_bytes(whole);
-        let module = scene.dump.module_at(place.saturating_sub(1));
-        module.is_some_and(Module::is_of_program)
-            && !exact.contains(&place)
-            && (!scene.flows.spend(1) || stack::is_return_address(scene, place))
-    };
-    // A stack that begins nowhere is none that the system has made.
-    let is_known = |frame: &Frame| frame.module.is_some() || !frame.trust.is_exact();
-    frames.len() < MAX_FRAMES
-        && frames.iter().all(is_known)
-        && words.len() == bytes
-        && !words.chunks_exact(word).any(is_another)
-}
-
-fn exact_places(frames: &[Frame]) -> Vec<u64> {
-    let exact = frames.iter().filter(|frame| frame.trust.is_exact());
-    exact.map(|frame| frame.registers.ip()).collect()
-}
-
-fn is_programs(case: Case<'_, '_>, frame: &Frame) -> bool {
-    let module = case.scene.dump.module_at(frame.lookup_address());
-    module.is_some_and(Module::is_of_program)
 }
 
 /// The calls that surely ran in a frame's function before the frame's place and did something to the section, newest first.

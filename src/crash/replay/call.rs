@@ -3,7 +3,7 @@
 use super::function::decode;
 use super::run::{Last, MAX_DEPTH, Run};
 use super::step::RSP;
-use super::value::{Origin, State, Value};
+use super::value::{Origin, Spot, State, Value};
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::{CallKind, CallSite};
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
@@ -18,7 +18,6 @@ const SHOWN: i64 = 0x100;
 const LOCAL: u64 = 0x40;
 /// Most instructions looked at for the end of a function.
 const MAX_LENGTH: usize = 600;
-
 /// Most entries of a table of functions that the runtime library calls.
 const MAX_ENTRIES: u64 = 64;
 
@@ -81,23 +80,13 @@ pub fn gives_out(name: &str) -> bool {
 /// Functions that go on elsewhere, in code that nothing here leads to.
 const JUMPS: &[&str] = &["_CxxThrowException", "longjmp", "RtlUnwind", "RtlUnwindEx"];
 
-/// Functions that give out one block of a heap, from its first byte on.
-fn gives_block(name: &str) -> bool {
-    const NAMES: [&str; 12] = [
-        "HeapAlloc",
-        "RtlAllocateHeap",
-        "LocalAlloc",
-        "GlobalAlloc",
-        "CoTaskMemAlloc",
-        "malloc",
-        "calloc",
-        "_Znwj",
-        "_Znwm",
-        "_Znwy",
-        "??2@YAPAXI@Z",
-        "??2@YAPEAX_K@Z",
-    ];
-    NAMES.contains(&name)
+/// Whether a function of this name gives out a block of a heap from its first byte on; those of the runtime libraries do but for a debug version.
+fn gives_block(name: &str, has_debug_runtime: impl FnOnce() -> bool) -> bool {
+    const OF_SYSTEM: [&str; 5] =
+        ["HeapAlloc", "RtlAllocateHeap", "LocalAlloc", "GlobalAlloc", "CoTaskMemAlloc"];
+    const OF_RUNTIME: [&str; 7] =
+        ["malloc", "calloc", "_Znwj", "_Znwm", "_Znwy", "??2@YAPAXI@Z", "??2@YAPEAX_K@Z"];
+    OF_SYSTEM.contains(&name) || OF_RUNTIME.contains(&name) && !has_debug_runtime()
 }
 
 /// What a call goes to.
@@ -125,7 +114,9 @@ impl Run<'_, '_> {
                     self.table(state, arguments, one)?;
                 }
                 self.returns(state, arguments, address, one);
-                if let (true, Value::Symbol(symbol, _)) = (gives_block(&name), state.register(0)) {
+                if let Value::Symbol(symbol, _) = state.register(0)
+                    && gives_block(&name, || self.has_debug_runtime())
+                {
                     self.allocated.insert(symbol);
                 }
                 Some(true)
@@ -271,12 +262,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn load_argument(
-        &mut self,
-        state: &mut State,
-        place: Option<super::value::Spot>,
-        ip: u64,
-    ) -> Value {
+    fn load_argument(&mut self, state: &mut State, place: Option<Spot>, ip: u64) -> Value {
         let is_held = place.is_some_and(|spot| state.memory.contains_key(&spot));
         if is_held { self.load(state, place, 4, ip) } else { Value::Unknown }
     }

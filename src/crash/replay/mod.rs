@@ -52,17 +52,6 @@ pub enum Given {
     Unknown,
 }
 
-impl Given {
-    /// The value, when that is known.
-    #[must_use]
-    pub fn value(self) -> Option<u64> {
-        match self {
-            Self::Value(value) | Self::Perhaps(value) => Some(value),
-            _ => None,
-        }
-    }
-}
-
 /// The frames of a thread.
 #[derive(Debug, Clone)]
 pub struct Stack {

@@ -16,6 +16,18 @@ use std::rc::Rc;
 const MAX_STEPS: usize = 100_000;
 /// Functions deep.
 pub(super) const MAX_DEPTH: usize = 8;
+/// Most words of a table of functions.
+const MAX_TABLE: u64 = 64;
+/// Most words between two functions of a table.
+const MAX_GAP: u32 = 2;
+/// Most calls that are kept in order.
+const MAX_CALLS: usize = 1024;
+/// Bytes of a local whose address was given away.
+const STRUCT: i64 = 0x100;
+/// Bytes of an x86 function with a table of jumps that are looked at.
+const MAX_CASES: u64 = 0x1000;
+/// Longest instruction in bytes.
+const MAX_LENGTH: u64 = 15;
 
 /// A call of a function that has a name.
 #[derive(Debug, Clone)]
@@ -64,7 +76,7 @@ pub(super) struct Run<'s, 'd> {
     call_places: HashMap<(usize, u64), usize>,
     functions: HashMap<u64, Option<Rc<Function>>>,
     pub(super) popped: HashMap<u64, Option<u64>>,
-    pub(super) steps: usize,
+    steps: usize,
     /// The functions whose addresses were stored or passed, each with the first argument that it is to be called with.
     pub(super) handed_out: BTreeSet<(u64, Value)>,
     /// The places of the frames that were replayed.
@@ -92,17 +104,6 @@ fn started_by(name: &str) -> Option<(usize, usize)> {
         _ => None,
     }
 }
-
-/// Most functions in a table.
-const MAX_TABLE: u64 = 64;
-/// Bytes of a local whose address was given away.
-const STRUCT: i64 = 0x100;
-/// Bytes of an x86 function with a table of jumps that are looked at.
-const MAX_CASES: u64 = 0x1000;
-/// Most words between two of them.
-const MAX_GAP: u32 = 2;
-/// Most calls that are kept in order.
-const MAX_CALLS: usize = 1024;
 
 impl<'s, 'd> Run<'s, 'd> {
     pub(super) fn new(scene: Scene<'s, 'd>) -> Self {
@@ -259,6 +260,18 @@ impl<'s, 'd> Run<'s, 'd> {
         is_code() == Some(true) && self.is_programs(address)
     }
 
+    /// Whether a debug version of the C runtime is loaded: its `malloc` puts a header before what it gives out.
+    pub(super) fn has_debug_runtime(&self) -> bool {
+        let is_debug = |name: &str| {
+            let stem = name.strip_suffix("d.dll").unwrap_or_default();
+            let is_version = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit());
+            matches!(stem, "ucrtbase" | "msvcrt")
+                || stem.strip_prefix("msvcr").is_some_and(is_version)
+        };
+        let mut modules = self.scene.dump.modules.iter();
+        modules.any(|module| is_debug(&module.file_name().to_ascii_lowercase()))
+    }
+
     /// Whether an address lies in a module of the program, in memory that the dump holds.
     pub(super) fn is_programs(&self, address: u64) -> bool {
         self.scene.dump.module_at(address).is_some_and(Module::is_of_program)
@@ -312,7 +325,11 @@ impl<'s, 'd> Run<'s, 'd> {
                     .filter(|code| begins(code, start))
             }
             // Nothing says how far it goes: this far, and into the next ones.
-            PointerWidth::Four => Some(function_code::decode_up_to(self.scene, start, MAX_CASES)),
+            PointerWidth::Four => {
+                let end = start.saturating_add(MAX_CASES).saturating_sub(MAX_LENGTH);
+                Some(function_code::decode_up_to(self.scene, start, MAX_CASES))
+                    .filter(|code| code.last().is_some_and(|last| last.next_ip() > end))
+            }
         };
         self.handled.insert(start, code.is_some());
         let Some(code) = code else { return false };
@@ -382,7 +399,10 @@ impl<'s, 'd> Run<'s, 'd> {
                 }
                 FlowControl::Return => {
                     let bytes = one.try_immediate(0).unwrap_or(0);
-                    self.forget_locals(state);
+                    // A function that has not returned keeps its locals, whatever another way through it would do.
+                    if stop.is_none() {
+                        self.forget_locals(state);
+                    }
                     self.give_back(state, bytes);
                     also(&mut outcome.returned, state);
                     return Some(End::Stops);

@@ -3,7 +3,6 @@ use super::step::RCX;
 use super::value::Value;
 use super::{State, start_state};
 use crate::crash::stack::Scene;
-
 use crate::dump::synth::Synth;
 use crate::dump::{Cpu, Dump};
 use crate::image::fixtures::PeBuilder;
@@ -15,10 +14,12 @@ const RBX: usize = 3;
 /// Where [`PeBuilder::imports`] puts its slot.
 const IMPORT_SLOT: u32 = 0x7000;
 
-/// What holds at the call that ends `code`, each time that it may be come to, and what is known of rcx there.
-fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+const APP: &str = "C:\\Program Files\\Contoso\\app.exe";
+
+/// Replays `code` at [`START`] up to the call that ends `stop` bytes on, if it is affordable; `inner` stands 100h bytes on.
+fn reached_at(cpu: Cpu, code: &[u8], inner: &[u8], stop: usize) -> Option<Vec<State>> {
     let file = Synth::new(cpu)
-        .module(0x40_0000, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
+        .module(0x40_0000, 0x1_0000, APP, [1, 0, 0, 0])
         .memory(START, code)
         .memory(START + 0x100, inner)
         .build();
@@ -27,8 +28,12 @@ fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
     let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
     let mut run = Run::new(scene);
     let state = start_state(&mut run, 1, &[]);
-    let stop = START + code.len() as u64;
-    run.function_from(START, state, Some(stop)).unwrap().reached
+    Some(run.function_from(START, state, Some(START + stop as u64))?.reached)
+}
+
+/// What holds at the call that ends `code`, each time that it may be come to.
+fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+    reached_at(cpu, code, inner, code.len()).unwrap()
 }
 
 fn constants(states: &[State], register: usize) -> Vec<Option<u64>> {
@@ -55,17 +60,8 @@ fn rounds_that_are_counted_are_told_apart() {
     // again: mov ecx,ebx; call rax; inc ebx; cmp ebx,3; jne again, at the call in the loop.
     let inside = [0x31, 0xDB, 0x89, 0xD9, 0xFF, 0xD0];
     let rest = [0xFF, 0xC3, 0x83, 0xFB, 3, 0x75, 0xF5, 0xC3];
-    let file_code = [&inside[..], &rest].concat();
-    let file = Synth::new(Cpu::Amd64)
-        .module(0x40_0000, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
-        .memory(START, file_code)
-        .build();
-    let dump = Dump::parse(&file).unwrap();
-    let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
-    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
-    let mut run = Run::new(scene);
-    let state = start_state(&mut run, 1, &[]);
-    let states = run.function_from(START, state, Some(START + 6)).unwrap().reached;
+    let code = [&inside[..], &rest].concat();
+    let states = reached_at(Cpu::Amd64, &code, &[], inside.len()).unwrap();
     assert_eq!(constants(&states, RCX), [Some(0), Some(1), Some(2)]);
 }
 
@@ -150,15 +146,23 @@ fn a_helper_makes_its_callers_frame() {
     assert!(matches!(top, Some(Value::Symbol(_, 0))), "{top:?}");
 }
 
-/// The names of the calls that a function at 0x1000 of an x64 image can have made, `size` bytes by its unwind data, and whether these are all.
-fn noted(code: &[u8], size: u32) -> (Vec<String>, bool) {
+/// What is known when a function at 0x1000 of an x64 image was replayed, `size` bytes by its unwind data, that calls an import of this name;
+/// another module is loaded.
+fn replayed<T>(
+    code: &[u8],
+    size: u32,
+    import: &str,
+    other: &str,
+    seen: impl FnOnce(&Run<'_, '_>) -> T,
+) -> T {
     let mut pe = PeBuilder::x64();
     pe.put(0x1000, code);
-    pe.imports("KERNEL32.dll", "DeleteCriticalSection");
+    pe.imports("KERNEL32.dll", import);
     pe.pdata(&[(0x1000, 0x1000 + size, 0x3800)]);
     pe.put(0x3800, &[1, 0, 0, 0]);
     let file = Synth::new(Cpu::Amd64)
-        .module(PeBuilder::BASE, 0x1_0000, "C:\\Program Files\\Contoso\\app.exe", [1, 0, 0, 0])
+        .module(PeBuilder::BASE, 0x1_0000, APP, [1, 0, 0, 0])
+        .module(0x7000_0000, 0x1_0000, other, [1, 0, 0, 0])
         .memory(PeBuilder::BASE, pe.bytes())
         .build();
     let dump = Dump::parse(&file).unwrap();
@@ -167,7 +171,14 @@ fn noted(code: &[u8], size: u32) -> (Vec<String>, bool) {
     let mut run = Run::new(scene);
     let state = start_state(&mut run, 1, &[]);
     run.function_from(PeBuilder::BASE + 0x1000, state, None).unwrap();
-    (run.calls.iter().map(|call| call.name.clone()).collect(), run.is_whole)
+    seen(&run)
+}
+
+/// The names of the calls that such a function can have made, and whether these are all.
+fn noted(code: &[u8], size: u32) -> (Vec<String>, bool) {
+    replayed(code, size, "DeleteCriticalSection", "a.dll", |run| {
+        (run.calls.iter().map(|call| call.name.clone()).collect(), run.is_whole)
+    })
 }
 
 /// `call [slot]` at an offset from 0x1000; the slot is the import's.
@@ -190,4 +201,59 @@ fn what_only_a_handler_leads_to_can_have_run() {
     // Without the sum it is a call at the function's end.
     let last = [&[0x90, 0x90, 0x90, 0xFF, 0xE0][..], &call_import(5), &[0xC3]].concat();
     assert_eq!(noted(&last, 5), (vec!["".into()], true));
+}
+
+#[test]
+fn a_debug_runtime_gives_out_what_lies_behind_a_header() {
+    let code = [&call_import(0)[..], &[0xC3]].concat();
+    let blocks = |import, other| replayed(&code, 7, import, other, |run| run.allocated.len());
+    assert_eq!(blocks("malloc", "C:\\Windows\\System32\\ucrtbase.dll"), 1);
+    assert_eq!(blocks("malloc", "C:\\Windows\\System32\\ucrtbased.dll"), 0);
+    assert_eq!(blocks("malloc", "C:\\Windows\\System32\\MSVCR120D.dll"), 0);
+    assert_eq!(blocks("HeapAlloc", "C:\\Windows\\System32\\ucrtbased.dll"), 1);
+}
+
+#[test]
+fn what_costs_too_much_is_given_up() {
+    // push rbx; xor ebx,ebx; again: call the next; inc ebx; cmp ebx,30h; jne again; pop rbx; ret: 20h bytes each, one calls the next.
+    let one = [
+        0x53, 0x31, 0xDB, 0xE8, 0x18, 0, 0, 0, 0xFF, 0xC3, 0x83, 0xFB, 0x2F, 0x75, 0xF4, 0x5B, 0xC3,
+    ];
+    let mut code = Vec::new();
+    for _ in 0..6 {
+        code.extend(one);
+        code.resize(code.len().next_multiple_of(0x20), 0xCC);
+    }
+    code.push(0xC3);
+    assert!(reached_at(Cpu::Amd64, &code, &[], 8).is_none(), "2Fh to the power of 6 calls");
+    // Two of them are affordable.
+    let few = [&code[..0x40], &[0xC3]].concat();
+    assert_eq!(reached_at(Cpu::Amd64, &few, &[], 8).map(|states| states.len()), Some(0x2F));
+}
+
+#[test]
+fn a_function_that_has_not_returned_keeps_its_locals() {
+    // sub rsp,28h; lea rcx,[rsp+20h]; call START+100h; test edx,edx; jne on; add rsp,28h; ret; on: call rax
+    let code = [
+        &[0x48, 0x83, 0xEC, 0x28, 0x48, 0x8D, 0x4C, 0x24, 0x20, 0xE8, 0xF2, 0, 0, 0][..],
+        &[0x85, 0xD2, 0x75, 5, 0x48, 0x83, 0xC4, 0x28, 0xC3],
+        &CALL_RAX,
+    ]
+    .concat();
+    let noted = |stop: Option<u64>| {
+        let file = Synth::new(Cpu::Amd64)
+            .module(0x40_0000, 0x1_0000, APP, [1, 0, 0, 0])
+            .memory(START, &code[..])
+            .build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let mut run = Run::new(scene);
+        let state = start_state(&mut run, 1, &[]);
+        run.function_from(START, state, stop).unwrap();
+        run.calls.first().map(|call| call.arguments[0])
+    };
+    let place = START + code.len() as u64;
+    assert!(matches!(noted(Some(place)), Some(Value::Symbol(..))));
+    assert_eq!(noted(None), Some(Value::Unknown));
 }
