@@ -20,6 +20,8 @@ use crate::image::{IpKind, call_target_arm64, unwind_x64};
 pub const MAX_FRAMES: usize = 1024;
 /// Slots searched for a return address above the innermost frame; RtlRaiseStatus alone takes about 200.
 const SCAN_FIRST: u64 = 256;
+/// No code lies below: a return address of less ends a stack.
+const LOWEST_CODE: u64 = 0x1000;
 /// Slots searched for a return address above any other frame.
 const SCAN_LATER: u64 = 40;
 
@@ -148,7 +150,7 @@ pub fn walk_from(
         let Some(innermost) = frames.last_mut() else { break };
         let Some(caller) = step(scene, innermost, is_first) else { break };
         innermost.start = caller.callee_start;
-        if caller.registers.ip() < 0x1000 {
+        if caller.registers.ip() < LOWEST_CODE {
             break;
         }
         frames.push(frame(
@@ -221,6 +223,7 @@ pub fn exact_frames(scene: Scene<'_, '_>, start: RegisterFile, most: usize) -> V
     while frames.len() < most
         && let Some(last) = frames.last()
         && let Some(caller) = step(scene, last, false).filter(|caller| caller.trust.is_exact())
+        && caller.registers.ip() >= LOWEST_CODE
     {
         let Caller { registers, ip_kind, trust, return_slot, .. } = caller;
         frames.push(frame(scene, registers, ip_kind, trust, return_slot));

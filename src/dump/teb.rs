@@ -13,6 +13,8 @@ pub struct Teb {
     pub stack_base: Option<u64>,
     /// NtTib.StackLimit, x86 +0x08, x64 +0x10: lowest committed address.
     pub stack_limit: Option<u64>,
+    /// NtTib.FiberData, x86 +0x10, x64 +0x20, a union with Version (NT_TIB, winnt.h).
+    pub fiber_data: Option<u64>,
     /// NtTib.Self, x86 +0x18, x64 +0x30: the TEB's own address.
     pub self_pointer: Option<u64>,
     /// ClientId.UniqueProcess, x86 +0x20, x64 +0x40.
@@ -29,11 +31,22 @@ pub struct Teb {
     pub exception_code: Option<u32>,
     /// DeallocationStack, x86 +0xE0C, x64 +0x1478: lowest reserved address of the stack.
     pub deallocation_stack: Option<u64>,
-    /// SameTebFlags, x86 +0xFCA, x64 +0x17EE: bit 0x40 ClonedThread.
+    /// SameTebFlags, x86 +0xFCA, x64 +0x17EE: bit 4 HasFiberData, bit 0x40 ClonedThread.
     pub same_teb_flags: Option<u16>,
 }
 
 impl Teb {
+    /// Whether the thread is a fiber, and may run on another's stack: by SameTebFlags (phnt; Vista and later), or where NtTib.FiberData is
+    /// a pointer: else it is a version, a small number (0 in the lab's dumps).
+    #[must_use]
+    pub fn has_fiber_data(&self) -> bool {
+        const HAS_FIBER_DATA: u16 = 4;
+        /// No pointer is less: the lowest 64 KiB are never given out.
+        const LOWEST: u64 = 0x1_0000;
+        self.same_teb_flags.is_some_and(|flags| flags & HAS_FIBER_DATA != 0)
+            || self.fiber_data.is_some_and(|data| data >= LOWEST)
+    }
+
     /// Reads the TEB at `address`. `None` when its Self pointer is not in the dump or points elsewhere:
     /// then the other offsets mean nothing.
     #[must_use]
@@ -54,6 +67,7 @@ impl Teb {
             address,
             stack_base: pointer(0x04, 0x08),
             stack_limit: pointer(0x08, 0x10),
+            fiber_data: pointer(0x10, 0x20),
             self_pointer: Some(self_pointer),
             unique_process: pointer(0x20, 0x40),
             unique_thread: pointer(0x24, 0x48),

@@ -41,7 +41,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     possible::collect(case, &replay, findings);
     possible::entered(case, &replay, findings);
     for (thread, frame) in places.iter().filter(|_| is_zero) {
-        push(case, *thread, ahead(case, frame, findings), findings);
+        push(case, Some(*thread), ahead(case, frame, findings), findings);
     }
 }
 
@@ -61,18 +61,22 @@ const DAMAGES: &[FindingId] = &[
     FindingId::SleepersNotCounted,
 ];
 
-/// A step that a thread has taken, or has yet to take.
+/// A step that a thread has taken, or has yet to take; no id where the thread has ended.
 fn push(
     case: Case<'_, '_>,
-    thread: u32,
+    thread: Option<u32>,
     found: Option<(FindingId, &'static str, u64)>,
     findings: &mut Vec<Finding>,
 ) {
     let Some((id, what, at)) = found.filter(|(id, ..)| !has(findings, *id)) else { return };
+    let (who, stack) = match thread {
+        Some(thread) => (format!("Thread {thread:#x}"), format!(", stack of thread {thread:#x}")),
+        None => ("A thread that has ended".to_owned(), String::new()),
+    };
     findings.push(Finding::new(
         id,
-        format!("Thread {thread:#x} {what}, at {}.", named(case, at)),
-        format!("code at {at:#x}, stack of thread {thread:#x}"),
+        format!("{who} {what}, at {}.", named(case, at)),
+        format!("code at {at:#x}{stack}"),
     ));
 }
 
@@ -110,7 +114,8 @@ fn behind(case: Case<'_, '_>, taken: &[Taken], is_zero: bool, findings: &mut Vec
             }
             _ => continue,
         };
-        push(case, one.thread, Some((id, what, one.at)), findings);
+        let thread = (!one.is_of_ended).then_some(one.thread);
+        push(case, thread, Some((id, what, one.at)), findings);
     }
 }
 

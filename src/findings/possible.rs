@@ -95,7 +95,9 @@ pub(super) fn entered(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
     let Some(section) = case.section.map(|section| section.address) else { return };
     let thread = case.crash.thread_id;
     let Some(past) = replay.threads.iter().find(|past| past.thread == thread) else { return };
-    let is_of = |call: &Past, operation| Operation::of_function(&call.name) == Some(operation);
+    let is_of = |call: &Past, operation| {
+        !call.is_of_ended && Operation::of_function(&call.name) == Some(operation)
+    };
     let first = |call: &Past| call.arguments.first().copied().unwrap_or(Given::Unknown);
     let is_its_own = |call: &Past| first(call) == Given::Value(section);
     let can_be_its_own = |call: &Past| match first(call) {

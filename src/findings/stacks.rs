@@ -73,7 +73,7 @@ fn failed_call(case: Case<'_, '_>) -> Option<Failed> {
 /// - situation: a walk ends where a frame is not exact, and what lies behind is not known.
 /// - example: an x86 function without a frame pointer; main and all that it has done lies behind it.
 /// - handling: no word of the stack above the outermost exact frame of the program's functions may be another return address into the
-///   program's code. What is found once more is an old word.
+///   program's code. What is found once more is an old word. A fiber's other stacks are not looked for.
 /// - test: `what_no_code_can_have_done` (tests/accuracy).
 fn shows_all(case: Case<'_, '_>, thread: u32, frames: &[Frame]) -> bool {
     let (scene, width) = (case.scene, case.scene.dump.system.pointer_width);
@@ -104,7 +104,9 @@ fn shows_all(case: Case<'_, '_>, thread: u32, frames: &[Frame]) -> bool {
     };
     // A stack that begins nowhere is none that the system has made.
     let is_known = |frame: &Frame| frame.module.is_some() || !frame.trust.is_exact();
+    let is_fiber = scene.dump.teb(thread).is_some_and(|teb| teb.has_fiber_data());
     frames.len() < MAX_FRAMES
+        && !is_fiber
         && frames.iter().all(is_known)
         && words.len() == bytes
         && !words.chunks_exact(word).any(is_another)

@@ -159,6 +159,8 @@ pub(super) struct Taken {
     pub at: u64,
     /// Whether the frame is exact.
     pub is_exact: bool,
+    /// Another thread took it, whose end this one has waited for.
+    pub is_of_ended: bool,
 }
 
 /// The steps that the replayed functions of a thread's stack have surely taken, newest first; see [`replay::replay`].
@@ -175,7 +177,7 @@ fn replayed(case: Case<'_, '_>, thread: u32, past: &[Past]) -> Vec<Taken> {
     };
     let taken = |call: &Past| {
         let step = step_of(call)?;
-        Some(Taken { step, thread, at: call.at, is_exact: true })
+        Some(Taken { step, thread, at: call.at, is_exact: true, is_of_ended: call.is_of_ended })
     };
     past.iter().rev().filter_map(taken).collect()
 }
@@ -187,7 +189,9 @@ pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)], replay: &Replay
     let of_frame = |(thread, frame): &(u32, Frame)| {
         let (thread, is_exact) = (*thread, frame.trust.is_exact());
         let found = behind_jump(case, thread, frame).into_iter().chain(behind(case, frame));
-        found.map(|(step, at)| Taken { step, thread, at, is_exact }).collect::<Vec<_>>()
+        found
+            .map(|(step, at)| Taken { step, thread, at, is_exact, is_of_ended: false })
+            .collect::<Vec<_>>()
     };
     let by_frames: Vec<Taken> = places.iter().flat_map(of_frame).take(MAX_TAKEN).collect();
     let mut all = Vec::new();

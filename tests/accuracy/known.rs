@@ -117,7 +117,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "q-defaults-x86-new-wer",
             "v-ptr-next-one-x64-new-procdump-ma",
             "x-hmodules-x64-new-wer",
-            "x-hplugin-x64-new-procdump-ma",
         ],
     ),
     (

@@ -312,6 +312,29 @@ fn what_no_code_can_have_done() {
 }
 
 #[test]
+fn an_export_that_nobody_names_has_not_run() {
+    // The program looks for another name than the start function's; the other library's exports are called.
+    assert_finding("x-hplugin-x64-new-procdump-ma", "no-initialization-behind", true);
+    let name = "x-fkeyboard-x64-woa-procdump-ma";
+    assert_finding(name, "initialization-perhaps-behind", true);
+    assert_finding(name, "deletion-perhaps-behind", true);
+}
+
+#[test]
+fn the_stacks_of_waiting_threads_are_whole_and_those_of_fibers_not() {
+    assert_finding("corrupted-bitflip-x64-woa-full", "no-deletion-behind", true);
+    assert_finding("n-f-gone-fiber-x64-new-full", "no-deletion-behind", false);
+}
+
+#[test]
+fn what_a_thread_did_that_was_waited_for() {
+    // The thread has freed the block; the program has waited for it, and goes on with the section.
+    let name = "w-ctrack-x64-woa-events-full";
+    assert_finding(name, "earlier-release-behind", true);
+    assert_finding(name, "release-behind", false);
+}
+
+#[test]
 fn who_has_entered_is_in_it() {
     assert_finding("corrupted-underrun-x64-new-full", "entered-not-left", true);
     for name in ["not-owner-x64-new-full", "n-goto-done-x86-new-full"] {

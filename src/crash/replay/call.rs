@@ -114,6 +114,7 @@ impl Run<'_, '_> {
                     self.table(state, arguments, one)?;
                 }
                 self.returns(state, arguments, address, one);
+                self.threads(state, &name, arguments, one)?;
                 if let Value::Symbol(symbol, _) = state.register(0)
                     && gives_block(&name, || self.has_debug_runtime())
                 {
@@ -135,7 +136,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn can_enter(&self, start: u64) -> bool {
+    pub(super) fn can_enter(&self, start: u64) -> bool {
         self.depth.len() < MAX_DEPTH && !self.depth.contains(&start)
     }
 

@@ -2,12 +2,14 @@
 //! stack of the dump hold gives the symbols their values.
 
 mod call;
+mod entries;
 mod function;
 mod run;
 mod start;
 mod step;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod value;
 mod walk;
 
@@ -37,6 +39,8 @@ pub struct Past {
     pub at: u64,
     /// The first four arguments, as far as they are known.
     pub arguments: [Given; 4],
+    /// Another thread made it, which has ended.
+    pub is_of_ended: bool,
 }
 
 /// What is known of an argument.
@@ -124,13 +128,14 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         surely.push((stack.thread, calls.unwrap_or_default()));
     }
     run.root = None;
-    entries_of_libraries(&mut run);
+    entries::hand_out(&mut run);
     is_whole &= callbacks(&mut run).is_some();
     let past = |(order, call): (usize, &Called)| Past {
         order,
         name: call.name.clone(),
         at: call.at,
         arguments: call.arguments.map(|value| values.given(&run, value)),
+        is_of_ended: call.is_of_ended,
     };
     let is_sure = |call: &Called| {
         call.assumed.iter().all(|symbol| {
@@ -204,22 +209,6 @@ fn thread_calls(
     }
     run.is_whole &= is_whole;
     Some(calls)
-}
-
-/// The program's libraries are entered by the system where they begin, and by whoever has looked up an export.
-fn entries_of_libraries(run: &mut Run<'_, '_>) {
-    let scene = run.scene;
-    for listed in scene.dump.modules.iter().filter(|one| one.is_of_program()) {
-        let is_program = listed.file_name().to_ascii_lowercase().ends_with(".exe");
-        let Some(module) = scene.images.module_at(listed.base) else { continue };
-        let Ok(image) = module.image() else { continue };
-        let exports = module.exports().into_iter().flat_map(|exports| exports.rvas());
-        // The program's own entry point is where its first thread began.
-        let entry = Some(image.entry_point).filter(|_| !is_program || !run.has_begun(image));
-        for start in exports.chain(entry).filter_map(|rva| image.address(rva)) {
-            run.hand_out(Value::Constant(start));
-        }
-    }
 }
 
 /// Replays the functions whose addresses were handed out, and those that they hand out.

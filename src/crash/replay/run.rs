@@ -40,6 +40,8 @@ pub(super) struct Called {
     pub(super) root: Option<usize>,
     /// What was taken not to be 0 on the way to it.
     pub(super) assumed: BTreeSet<Symbol>,
+    /// Another thread made it, whose end this one has waited for.
+    pub(super) is_of_ended: bool,
 }
 
 /// How a replayed function ended.
@@ -89,6 +91,10 @@ pub(super) struct Run<'s, 'd> {
     escaped: BTreeSet<Spot>,
     /// Constant addresses that functions use, each behind its function's.
     tables: BTreeSet<(u64, u64)>,
+    /// The threads that were started, by what the call gave back: their functions and arguments.
+    pub(super) started: HashMap<Symbol, (u64, Value)>,
+    /// What runs is the function of a thread that has ended.
+    pub(super) is_of_ended: bool,
     /// What functions that give out memory gave back.
     pub(super) allocated: HashSet<Symbol>,
     /// No part of a stack was left out.
@@ -96,7 +102,7 @@ pub(super) struct Run<'s, 'd> {
 }
 
 /// Which arguments of a function are another function, which it starts, and that one's first argument (Windows API and C runtime library).
-fn started_by(name: &str) -> Option<(usize, usize)> {
+pub(super) fn started_by(name: &str) -> Option<(usize, usize)> {
     match name {
         "CreateThread" | "_beginthreadex" | "CreateTimerQueueTimer" => Some((2, 3)),
         "_beginthread" => Some((0, 2)),
@@ -129,6 +135,8 @@ impl<'s, 'd> Run<'s, 'd> {
             starts: HashMap::new(),
             places: HashSet::new(),
             tables: BTreeSet::new(),
+            started: HashMap::new(),
+            is_of_ended: false,
             allocated: HashSet::new(),
             is_whole: true,
         }
@@ -252,7 +260,7 @@ impl<'s, 'd> Run<'s, 'd> {
     }
 
     /// Whether an address lies in code of the program that the dump holds.
-    fn is_code(&self, address: u64) -> bool {
+    pub(super) fn is_code(&self, address: u64) -> bool {
         let is_code = || {
             let image = self.scene.images.image_at(address)?;
             Some(image.section_at(image.rva(address)?)?.is_executable())
@@ -298,7 +306,8 @@ impl<'s, 'd> Run<'s, 'd> {
             None => {
                 let assumed = state.assumed.as_ref().clone();
                 let (name, root) = (name.to_owned(), self.root);
-                self.calls.push(Called { name, at, arguments, root, assumed });
+                let is_of_ended = self.is_of_ended;
+                self.calls.push(Called { name, at, arguments, root, assumed, is_of_ended });
             }
         }
         if !state.calls.contains(&place) {

@@ -123,6 +123,7 @@ impl Run<'_, '_> {
                     Value::Unknown
                 }
                 _ if held == size => value,
+                Value::Constant(_) => self.part(state, spot, size),
                 _ => Value::Unknown,
             };
         }
@@ -132,11 +133,28 @@ impl Run<'_, '_> {
             return Value::Constant(value);
         }
         if size != self.word() {
-            return Value::Unknown;
+            return self.part(state, spot, size);
         }
         let value = self.symbol(Origin::Read(self.path, ip));
         state.store(place, size, value, |symbol| self.is_stack(symbol));
         value
+    }
+
+    /// A part of a number that was stored as a whole: two fields that one instruction has set to zero.
+    fn part(&self, state: &State, spot: Spot, size: u64) -> Value {
+        let (base, offset) = spot;
+        let first = (base, offset.saturating_sub(7));
+        let held = state.memory.range(first..=spot).next_back();
+        let Some(((_, start), (Value::Constant(number), bytes))) = held else {
+            return Value::Unknown;
+        };
+        let before = offset.saturating_sub(*start).cast_unsigned();
+        let is_inside = before.saturating_add(size) <= *bytes;
+        if !is_inside || self.is_others((base, *start)) {
+            return Value::Unknown;
+        }
+        let bits = u32::try_from(before.saturating_mul(8)).unwrap_or(u32::MAX);
+        self.narrowed(Value::Constant(number.checked_shr(bits).unwrap_or(0)), size, false)
     }
 
     fn write(&mut self, state: &mut State, one: &Instruction, value: Value) {
@@ -330,10 +348,23 @@ impl Run<'_, '_> {
                 Value::Constant(left & amount.cast_unsigned())
             }
             (Mnemonic::Or, Value::Constant(left)) => Value::Constant(left | amount.cast_unsigned()),
+            // GCC's way to set a register to -1.
+            (Mnemonic::Or, _) if is_all_ones(amount, target.size()) => {
+                Value::Constant(amount.cast_unsigned())
+            }
             (Mnemonic::And, _) if at == RSP => self.new_stack(Origin::Rounded(self.path, one.ip())),
             (Mnemonic::And | Mnemonic::Or, _) => Value::Unknown,
             _ => return None,
         })
+    }
+}
+
+/// Whether so many bytes have all bits set.
+fn is_all_ones(value: i64, size: usize) -> bool {
+    match size {
+        8 => value == -1,
+        4 => value.cast_unsigned() & u64::from(u32::MAX) == u64::from(u32::MAX),
+        _ => false,
     }
 }
 

@@ -257,3 +257,29 @@ fn a_function_that_has_not_returned_keeps_its_locals() {
     assert!(matches!(noted(Some(place)), Some(Value::Symbol(..))));
     assert_eq!(noted(None), Some(Value::Unknown));
 }
+
+#[test]
+fn a_part_of_a_number_that_was_stored_is_known() {
+    // mov qword [rsp+8],5; mov ebx,[rsp+0Ch]; mov edx,[rsp+8]; call rax
+    let code = [
+        &[0x48, 0xC7, 0x44, 0x24, 8, 5, 0, 0, 0][..],
+        &[0x8B, 0x5C, 0x24, 0x0C, 0x8B, 0x54, 0x24, 8],
+        &CALL_RAX,
+    ]
+    .concat();
+    let states = reached(Cpu::Amd64, &code, &[]);
+    assert_eq!(constants(&states, RBX), [Some(0)]);
+    assert_eq!(constants(&states, 2), [Some(5)]);
+    // mov rbx,[rsp+0Ch] goes beyond it.
+    let code = [&code[..9], &[0x48, 0x8B, 0x5C, 0x24, 0x0C], &CALL_RAX].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &code, &[]), RBX), [None]);
+}
+
+#[test]
+fn a_register_is_set_to_minus_one() {
+    // or ebx,-1; call rax, and or bl,-1
+    let states = reached(Cpu::Amd64, &[&[0x83, 0xCB, 0xFF][..], &CALL_RAX].concat(), &[]);
+    assert_eq!(constants(&states, RBX), [Some(0xffff_ffff)]);
+    let states = reached(Cpu::Amd64, &[&[0x80, 0xCB, 0xFF][..], &CALL_RAX].concat(), &[]);
+    assert_eq!(constants(&states, RBX), [None]);
+}

@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// Rounds of a function's loops that are told apart, where each is known to be gone.
 const ROUNDS: usize = 48;
 /// Most times that the blocks of all further rounds are gone through.
-const MAX_PASSES: usize = 8;
+const MAX_PASSES: usize = 24;
 
 /// A block in a round.
 type Node = (usize, usize);
