@@ -86,7 +86,8 @@ fn push(
 /// - example: `InitializeCriticalSection(&lock)` in main, text in the lock now; `delete node; leave(&node->lock)`.
 /// - handling: what surely ran before the frame's place, in the program's own functions; an argument that a register holds counts where
 ///   nothing changes that register since. What was initialised anew was not deleted or given back since. Where nothing shows that
-///   the same thread initialised the section before it gave the memory back, or where it had memory given out since, it may be another object's.
+///   the same thread initialised the section before it gave the memory back, or where it had memory given out since and initialised what may
+///   be this section again, it may be another object's.
 /// - test: `a_register_keeps_what_nothing_writes`, `what_live_functions_did_before` (tests/accuracy).
 fn behind(case: Case<'_, '_>, taken: &[Taken], is_zero: bool, findings: &mut Vec<Finding>) {
     for (index, one) in taken.iter().enumerate() {
@@ -106,7 +107,8 @@ fn behind(case: Case<'_, '_>, taken: &[Taken], is_zero: bool, findings: &mut Vec
                 (FindingId::DeletionBehind, deleted(one.is_exact))
             }
             Step::Release if one.is_exact && !is_made_anew => {
-                if has_step(older, Step::Initialisation) && !is_given_out {
+                let is_perhaps_made = is_given_out && has_step(newer, Step::Making);
+                if has_step(older, Step::Initialisation) && !is_perhaps_made {
                     (FindingId::ReleaseBehind, "has given its memory back")
                 } else {
                     (FindingId::EarlierReleaseBehind, "has, or had, given its memory back")

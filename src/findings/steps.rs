@@ -32,6 +32,8 @@ pub(super) enum Step {
     Release,
     /// Some memory was given out, which may be the same as was given back before.
     Allocation,
+    /// A section was initialised, which may be this one.
+    Making,
 }
 
 /// What a function's argument is the address of.
@@ -95,7 +97,7 @@ impl Step {
                 _ if BLOCKS.contains(&name) => Some((Which::First, Object::Block)),
                 _ => None,
             },
-            Self::Allocation => None,
+            Self::Allocation | Self::Making => None,
         }
     }
 }
@@ -169,11 +171,16 @@ fn replayed(case: Case<'_, '_>, thread: u32, past: &[Past]) -> Vec<Taken> {
         if replay::gives_out(&call.name) {
             return Some(Step::Allocation);
         }
-        Step::ALL.into_iter().find(|step| {
+        let given = |which: Which| call.arguments.get(which.index());
+        let known = Step::ALL.into_iter().find(|step| {
             let Some((which, object)) = step.argument_of(&call.name) else { return false };
-            let given = call.arguments.get(which.index());
-            matches!(given, Some(Given::Value(value)) if object.is_of_section(case, *value))
-        })
+            matches!(given(which), Some(Given::Value(value)) if object.is_of_section(case, *value))
+        });
+        let is_making = || {
+            let (which, _) = Step::Initialisation.argument_of(&call.name)?;
+            (!matches!(given(which), Some(Given::Value(_)))).then_some(Step::Making)
+        };
+        known.or_else(is_making)
     };
     let taken = |call: &Past| {
         let step = step_of(call)?;
@@ -198,7 +205,7 @@ pub(super) fn taken(case: Case<'_, '_>, places: &[(u32, Frame)], replay: &Replay
     for past in &replay.threads {
         let replayed = replayed(case, past.thread, &past.surely);
         let of_thread = by_frames.iter().copied().filter(|one| one.thread == past.thread);
-        if replayed.iter().any(|one| one.step != Step::Allocation) {
+        if replayed.iter().any(|one| !matches!(one.step, Step::Allocation | Step::Making)) {
             all.extend(replayed);
         } else {
             all.extend(of_thread);

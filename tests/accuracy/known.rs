@@ -143,7 +143,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
         &[
             "q-frame-ring-x86-new-wer",
             "w-cpooled-x64-new-procdump-ma",
-            "w-ctrack-x64-woa-events-full",
             "w-cweekdays-x86-new-procdump-ma",
             "x-finode-x64-woa-full",
             "x-ftexture-x64-new-full",

@@ -230,15 +230,15 @@ fn what_live_functions_did_before() {
         "memory-released-x64-new-full",
         "memory-released-enter-x86-old-full",
         "w-cschedule-x86-new-full",
+        // Given out again since, but not made anew: a block that is a tree's node now.
+        "q-tree-node-x86-old-procdump-ma",
     ] {
         assert_finding(name, "release-behind", true);
         assert_finding(name, "earlier-release-behind", false);
     }
-    // Nothing on the stack shows that it was made before: a block that is a tree's node now, an unloaded DLL.
-    for name in ["q-tree-node-x86-old-procdump-ma", "unloaded-dll-x86-new-full"] {
-        assert_finding(name, "earlier-release-behind", true);
-        assert_finding(name, "release-behind", false);
-    }
+    // Nothing on the stack shows that it was made before: an unloaded DLL.
+    assert_finding("unloaded-dll-x86-new-full", "earlier-release-behind", true);
+    assert_finding("unloaded-dll-x86-new-full", "release-behind", false);
     // The block before the section's was freed, not the section's.
     for name in [
         "h-copied-idle-enter-x86-new-full",
@@ -308,7 +308,7 @@ fn what_no_code_can_have_done() {
         assert_finding(name, "no-initialization-behind", false);
     }
     // On a way that the program can have come.
-    assert_finding("q-renewed-view-x86-old-full", "release-perhaps-behind", true);
+    assert_finding("w-csegment-x86-new-full", "release-perhaps-behind", true);
 }
 
 #[test]
@@ -328,10 +328,10 @@ fn the_stacks_of_waiting_threads_are_whole_and_those_of_fibers_not() {
 
 #[test]
 fn what_a_thread_did_that_was_waited_for() {
-    // The thread has freed the block; the program has waited for it, and goes on with the section.
-    let name = "w-ctrack-x64-woa-events-full";
-    assert_finding(name, "earlier-release-behind", true);
-    assert_finding(name, "release-behind", false);
+    // The thread has freed the block, which was given out again as another's; the program has waited for it.
+    assert_finding("w-ctrack-x64-woa-events-full", "release-behind", true);
+    // Given out again, and sections made there whose addresses are not known: it may be one of them.
+    assert_finding("n-f-gone-plugin-guard-x64-woa-events-procdump-ma", "release-behind", false);
 }
 
 #[test]
