@@ -33,7 +33,7 @@ pub(super) fn hand_out(run: &mut Run<'_, '_>) {
         // The program's own entry point is where its first thread began.
         let entry = Some(image.entry_point).filter(|_| !is_program || !run.has_begun(image));
         let entry = entry.and_then(|rva| image.address(rva));
-        for start in named.exports(module, image).into_iter().chain(entry) {
+        for start in named.exports(scene, module, image).into_iter().chain(entry) {
             run.hand_out(Value::Constant(start));
         }
     }
@@ -60,9 +60,9 @@ impl Named {
         for listed in programs() {
             let Some(module) = scene.images.module_at(listed.base) else { continue };
             let Ok(image) = module.image() else { continue };
-            for (address, name) in exports(module, image) {
+            for (address, names) in exports(scene, module, image) {
                 sought.insert(Sought::Address(address));
-                sought.extend(name.map(|name| Sought::Name(name.into_bytes())));
+                sought.extend(names.into_iter().map(|name| Sought::Name(name.into_bytes())));
             }
         }
         let mut found = BTreeMap::new();
@@ -75,17 +75,23 @@ impl Named {
     }
 
     /// The addresses of a module's exports that can have been entered.
-    fn exports(&self, module: &ModuleImage<'_, '_>, image: &Image) -> Vec<u64> {
-        let all: Vec<_> = exports(module, image).collect();
+    fn exports(
+        &self,
+        scene: Scene<'_, '_>,
+        module: &ModuleImage<'_, '_>,
+        image: &Image,
+    ) -> Vec<u64> {
+        let all: Vec<_> = exports(scene, module, image).collect();
         let is_held = |sought: Sought| {
             let holders = self.found.as_ref().and_then(|found| found.get(&sought));
             holders.is_some_and(|bases| bases.iter().any(|base| *base != image.base))
         };
-        let is_named = |(address, name): &(u64, Option<String>)| {
-            let name = name.as_ref().map(|name| Sought::Name(name.clone().into_bytes()));
+        let is_named = |(address, names): &(u64, Vec<String>)| {
             // Windows looks these up by itself: DllGetClassObject and its like.
-            let is_windows = matches!(&name, Some(Sought::Name(name)) if name.starts_with(b"Dll"));
-            is_windows || name.is_some_and(is_held) || is_held(Sought::Address(*address))
+            let is_sought = |name: &String| {
+                name.starts_with("Dll") || is_held(Sought::Name(name.clone().into_bytes()))
+            };
+            names.iter().any(is_sought) || is_held(Sought::Address(*address))
         };
         let named: Vec<u64> =
             all.iter().filter(|one| is_named(one)).map(|(address, _)| *address).collect();
@@ -96,15 +102,17 @@ impl Named {
     }
 }
 
-/// The exports of a module that are no forwarders: their addresses and names.
+/// The exports of a module that are no forwarders: their addresses and all their names.
 fn exports<'i>(
+    scene: Scene<'i, '_>,
     module: &'i ModuleImage<'_, '_>,
     image: &'i Image,
-) -> impl Iterator<Item = (u64, Option<String>)> + 'i {
+) -> impl Iterator<Item = (u64, Vec<String>)> + 'i {
     let all = module.exports().into_iter().flat_map(|exports| exports.rvas());
-    all.filter_map(|rva| {
+    all.filter_map(move |rva| {
         let address = image.address(rva)?;
-        Some((address, module.export_at(address)))
+        let names = module.exports().ok()?.names_at(&scene.dump.memory, image, rva);
+        Some((address, names))
     })
 }
 
