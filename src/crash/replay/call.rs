@@ -1,7 +1,8 @@
 //! What a call does: a function of the program is replayed too, one of the system is noted.
 
+use super::block::Last;
 use super::function::decode;
-use super::run::{Last, MAX_DEPTH, Run};
+use super::run::{MAX_DEPTH, Run};
 use super::step::RSP;
 use super::value::{Origin, Spot, State, Value};
 use crate::dump::memory::PointerWidth;

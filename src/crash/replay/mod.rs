@@ -1,6 +1,7 @@
 //! What a thread has done, by its functions' code: they are replayed with symbols for what is not known, and what the registers and the
 //! stack of the dump hold gives the symbols their values.
 
+mod block;
 mod call;
 mod entries;
 mod function;

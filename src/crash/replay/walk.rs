@@ -1,7 +1,8 @@
 //! The ways through a function: what holds at each block, round by round of its loops.
 
+use super::block::{End, Outcome, also};
 use super::function::Function;
-use super::run::{End, Outcome, Run, also};
+use super::run::Run;
 use super::step::RSP;
 use super::value::{Origin, State, Value};
 use crate::dump::memory::PointerWidth;
