@@ -331,4 +331,52 @@ pub(super) const ALL: &[Explanation] = &[
         ],
         fix: &["See corrupted and memory-released."],
     },
+    Explanation {
+        subject: Finding(FindingId::ClearedWhileListed),
+        title: "The list knows the section, and its memory was cleared",
+        means: "The section is zero and lies in memory that is given out and back, and the process's list still has its record. DeleteCriticalSection takes the record off the list before it clears the section; what was never initialised is on no list.",
+        arises: &[
+            "Memory with a live section was given back, and cleared for its next owner.",
+            "A structure with a section in it was cleared.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process."),
+            run(
+                "!heap -x SECTION",
+                "The block that the address lies in: does it begin where the object did?",
+            ),
+        ],
+        fix: &["See memory-released, and corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ZerosGoOn),
+        title: "What lies beside the zeros is zero too",
+        means: "Static data begins as zeros, and on both sides of the section it still is so: the object around it may never have been made.",
+        arises: &[
+            "The section is used before its object is set up, or its set-up was forgotten.",
+            "The object is a section and little else, and was deleted.",
+        ],
+        confirm: &[
+            run("db SECTION-40 L80", "What lies around it."),
+            run(
+                "ln SECTION",
+                "With symbols: the variable, and what its initialisation does besides.",
+            ),
+        ],
+        fix: &["See never-initialized."],
+    },
+    Explanation {
+        subject: Finding(FindingId::ZerosAmidData),
+        title: "The zeros lie amid data",
+        means: "Static data begins as zeros; around the section it has been written to. The object is, or was, in use: its section was more likely deleted than never made.",
+        arises: &[
+            "The object was shut down, and its other fields kept their values.",
+            "The fields around it are set by other code than the one that should make the section.",
+        ],
+        confirm: &[
+            run("db SECTION-40 L80", "What lies around it."),
+            run("ln SECTION", "With symbols: the variable, and who uses its other fields."),
+        ],
+        fix: &["See deleted; if nothing shuts the object down, never-initialized."],
+    },
 ];

@@ -235,6 +235,37 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See never-initialized and bad-pointer."],
     },
     Explanation {
+        subject: Finding(FindingId::LiveLocal),
+        title: "The section is a local of a live function",
+        means: "The section lies among the live frames of the crashed thread's stack, and code that has not returned has initialised it. Its memory cannot have been given back: what changed it has written over it.",
+        arises: &[
+            "A buffer of the same function, or a structure that is read from a file, is too small.",
+            "Another thread, or a request that is still pending, writes through an old address of a local.",
+        ],
+        confirm: &[
+            run("k", "The frame that the address lies in."),
+            run("ba w4 SECTION", "In a new run, set where the function begins: who writes there."),
+        ],
+        fix: &["See corrupted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::MadeElsewhereInBlock),
+        title: "Such blocks have their sections elsewhere",
+        means: "The program gives out blocks of just this size, and initialises a section at another offset of each. The call was given an address in such a block where it never makes one.",
+        arises: &[
+            "The address of one member was passed for that of another, or a base class was mistaken for another.",
+            "Another class is as large, and has its section here.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run(
+                "u CALLER",
+                "CALLER is the place that the finding names: what it adds to the object's address.",
+            ),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
         subject: Finding(FindingId::InitializationPerhapsBehind),
         title: "Code that can have run initialises it",
         means: "A function that can have run so far, on some way or in some thread, calls InitializeCriticalSection for this section.",

@@ -38,6 +38,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let stacks = stacks::of_threads(case);
     let (places, replay) = (steps::places(case, &stacks), stacks::replay(case, &stacks));
     behind(case, &steps::taken(case, &places, &replay), is_zero, findings);
+    live_local(findings);
     possible::collect(case, &replay, findings);
     possible::entered(case, &replay, findings);
     for (thread, frame) in places.iter().filter(|_| is_zero) {
@@ -103,11 +104,13 @@ fn behind(case: Case<'_, '_>, taken: &[Taken], is_zero: bool, findings: &mut Vec
             Step::Initialisation if one.is_exact && !is_other => {
                 (FindingId::InitializationBehind, "has initialised it")
             }
+            // Zeros in a block that was given back and out again may be the new owner's.
+            Step::Deletion if is_zero && has_step(newer, Step::Release) && is_given_out => continue,
             Step::Deletion if is_zero && !is_made_anew => {
                 (FindingId::DeletionBehind, deleted(one.is_exact))
             }
             Step::Release if one.is_exact && !is_made_anew => {
-                let is_perhaps_made = is_given_out && has_step(newer, Step::Making);
+                let is_perhaps_made = is_given_out && (is_zero || has_step(newer, Step::Making));
                 if has_step(older, Step::Initialisation) && !is_perhaps_made {
                     (FindingId::ReleaseBehind, "has given its memory back")
                 } else {
@@ -127,6 +130,23 @@ fn never_done(case: Case<'_, '_>, is_zero: bool, findings: &mut Vec<Finding>) {
     match case.scene.dump.module_at(section) {
         Some(module) => static_never_done(case, section, module, is_zero, findings),
         None => never_done_by_caller(case, is_zero, findings),
+    }
+}
+
+/// The section is a local of a function that has not returned.
+///
+/// - situation: bytes that are not a section's, on the crashed thread's stack.
+/// - example: a saved game is read into the fields before the lock of `play`'s own world, and over it.
+/// - handling: it lies among the live frames, and a function that is on the stack, or that has come back to one, has surely initialised it: a
+///   function that has returned takes its locals with it, and they are not counted.
+/// - test: `a_live_local_was_not_given_back`.
+fn live_local(findings: &mut Vec<Finding>) {
+    if has(findings, FindingId::OnOwnStack) && has(findings, FindingId::InitializationBehind) {
+        findings.push(Finding::new(
+            FindingId::LiveLocal,
+            "The section is a local of a function that has not returned.",
+            "stack and code of its thread",
+        ));
     }
 }
 

@@ -298,6 +298,16 @@ pub enum FindingId {
     PointersInside,
     /// The section is zero, and lies in a free heap block.
     ZeroInFreeBlock,
+    /// The section is a local of a function that has not returned.
+    LiveLocal,
+    /// The program makes sections at another place in blocks of this size.
+    MadeElsewhereInBlock,
+    /// The section is zero, its memory is given out and back, and the list still has its record.
+    ClearedWhileListed,
+    /// The section is zero static data, and so is what lies beside it.
+    ZerosGoOn,
+    /// The section is zero static data amid data that is not.
+    ZerosAmidData,
     /// A text fills the section's heap block from the first byte to the last.
     TextFillsBlock,
     /// A text through the section begins with the section's heap block.
@@ -519,6 +529,11 @@ impl FindingId {
             Self::FrameOfAnother => "frame-of-another",
             Self::PointersInside => "pointers-inside",
             Self::ZeroInFreeBlock => "zero-in-free-block",
+            Self::LiveLocal => "live-local",
+            Self::MadeElsewhereInBlock => "made-elsewhere-in-block",
+            Self::ClearedWhileListed => "cleared-while-listed",
+            Self::ZerosGoOn => "zeros-go-on",
+            Self::ZerosAmidData => "zeros-amid-data",
             Self::TextFillsBlock => "text-fills-block",
             Self::TextBeginsWithBlock => "text-begins-with-block",
             Self::TextBeginsInsideBlock => "text-begins-inside-block",

@@ -1,7 +1,7 @@
 //! The section's own fields: which are as ntdll leaves them, and which are not.
 
 use super::environment::EventMode;
-use super::{Case, Finding, FindingId, field_at, record};
+use super::{Case, Finding, FindingId, around, field_at, record};
 use crate::crash::operation::Failure;
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::handle::{HandleState, is_plausible};
@@ -22,6 +22,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             passed_although_zero(case, findings);
         }
         record::listed(case, section, findings);
+        around::collect(case, section, findings);
         return;
     }
     if zero_then_entered(case, section, &raw) {
@@ -31,6 +32,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
             field_at(section, 0),
         ));
         record::listed(case, section, findings);
+        around::collect(case, section, findings);
         return;
     }
     record::collect(case, section, &raw, findings);

@@ -1,5 +1,6 @@
 //! Step 5, findings: facts observed in the dump, each with its source. A finding never names a cause.
 
+mod around;
 mod claims;
 mod code_around;
 mod contents;

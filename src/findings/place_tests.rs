@@ -270,7 +270,8 @@ fn how_far_a_fill_goes() {
 
 #[test]
 fn a_cleared_section_is_still_listed() {
-    let known = [FindingId::ZerosStillListed, FindingId::ListLacksSection];
+    let known =
+        [FindingId::ZerosStillListed, FindingId::ClearedWhileListed, FindingId::ListLacksSection];
     let record = PAGE + 0x800;
     let mut entered = of_zeros();
     entered.section(SECTION, (0, -4, 0, 0, 0x40, 0));
@@ -278,7 +279,10 @@ fn a_cleared_section_is_still_listed() {
     for mut world in [of_zeros(), entered] {
         assert_eq!(among(&world, &known), []);
         world.records = vec![(record, SECTION)];
-        assert_eq!(among(&world, &known), [FindingId::ZerosStillListed]);
+        assert_eq!(among(&world, &known), [FindingId::ClearedWhileListed]);
+        world.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
+        assert_eq!(among(&world, &known), [FindingId::ZerosStillListed], "static data");
+        world.more = |synth| synth;
         world.records = vec![(record, SECTION + 0x100)];
         assert_eq!(among(&world, &known), [], "Windows 10 lists few sections");
         // Windows 7 lists all.
@@ -287,4 +291,25 @@ fn a_cleared_section_is_still_listed() {
         world.peb[0x11C..0x120].copy_from_slice(&1u32.to_le_bytes());
         assert_eq!(among(&world, &known), [FindingId::ListLacksSection]);
     }
+}
+
+#[test]
+fn zeros_amid_zeros_or_data() {
+    let known = [FindingId::ZerosGoOn, FindingId::ZerosAmidData];
+    let beside = |before: u8, behind: u8| {
+        let mut world = of_zeros();
+        world.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
+        world.page[0x3FF] = before;
+        world.page[0x428] = behind;
+        world
+    };
+    assert_eq!(among(&beside(0, 0), &known), [FindingId::ZerosGoOn]);
+    assert_eq!(among(&beside(1, 0), &known), []);
+    assert_eq!(among(&beside(1, 1), &known), [FindingId::ZerosAmidData]);
+    let mut of_heap = beside(1, 1);
+    of_heap.more = |synth| synth;
+    assert_eq!(among(&of_heap, &known), [], "not in a module");
+    let mut used = beside(1, 1);
+    used.section(SECTION, (u64::MAX, -3, 0, 0, 0x1F0, 0x0200_07D0));
+    assert_eq!(among(&used, &known), [], "not zero");
 }

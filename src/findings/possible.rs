@@ -4,7 +4,7 @@ use super::steps::{Object, Step};
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::Operation;
 use crate::crash::replay::{Given, Past, Replay};
-use crate::dump::heap;
+use crate::dump::heap::{self, BlockState};
 use crate::dump::modules;
 
 /// Whether any call can have taken a step with the section.
@@ -18,17 +18,21 @@ enum Chance {
     Known(u64),
 }
 
+/// Bytes of a heap block that is one object; a larger one may be a pool of many.
+const MAX_OBJECT: u64 = 0x400;
+
 /// Steps that no code can have taken, or that some code can have.
 ///
 /// - situation: an initialisation, a deletion or a release that never ran, on any way that the program can have come, did not happen.
 /// - example: `if (flags & SHARED) InitializeCriticalSection(&lock)` in a function that was called with 0; nothing else initialises it.
 /// - handling: all calls that the replayed code can have made so far (see [`crate::crash::replay::replay`]); a call whose argument lies in memory that
 ///   was given out is about another object where the section is static data, or lies at another offset. That nothing gives the memory back
-///   is said of heap blocks in use only: pools hand out their memory without a call, and fill what
+///   is said of heap blocks in use only, of at most 400h bytes: pools hand out their memory without a call, and fill what
 ///   comes back. Nothing is said where some code could not be followed.
 /// - test: `what_no_code_can_have_done` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Finding>) {
     let Some(calls) = replay.possible.as_ref().filter(|_| !has_lost_code(case)) else { return };
+    elsewhere_in_block(case, calls, findings);
     let facts = Place::of(case);
     let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
     for (step, surely, none, some, does) in [
@@ -54,8 +58,8 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
             "gives its memory back",
         ),
     ] {
-        let finding = match facts.chance(case, calls, step) {
-            Chance::None if step != Step::Release || facts.offset.is_some() && !is_filled => {
+        let finding = match facts.chance(case, replay, calls, step) {
+            Chance::None if step != Step::Release || facts.is_own_block && !is_filled => {
                 Finding::new(
                     none,
                     format!("No code of the program that can have run so far {does}."),
@@ -74,6 +78,49 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
         };
         findings.push(finding);
     }
+}
+
+/// The program makes sections in blocks of this size, each at another place in them.
+///
+/// - situation: the address of one member was passed for that of another, or an index or a base is wrong.
+/// - example: all of three voices are 68h bytes with a section at +38h; the call was given +28h of a voice.
+/// - handling: blocks in use, of just the size that was asked for where a section is initialised in what was given out; each such initialisation
+///   is at another offset, and none is of what is not known.
+/// - test: `sections_are_made_at_another_place_of_the_block` (tests/accuracy).
+fn elsewhere_in_block(case: Case<'_, '_>, calls: &[Past], findings: &mut Vec<Finding>) {
+    let Some(section) = case.section.map(|section| section.address) else { return };
+    let Some(block) = heap::block_at(case.scene.dump, section) else { return };
+    let offset = section.wrapping_sub(block.start);
+    let mut others = Vec::new();
+    for call in calls {
+        let Some((which, _)) = Step::Initialisation.argument_of(&call.name) else { continue };
+        match call.arguments.get(which.index()) {
+            Some(Given::Behind(at, Some(size))) if *size == block.used => {
+                others.push((at.cast_unsigned(), call.at));
+            }
+            Some(Given::Value(at) | Given::Perhaps(at)) => {
+                let other = heap::block_at(case.scene.dump, *at);
+                let other = other.filter(|other| other.used == block.used);
+                others.extend(other.map(|other| (at.wrapping_sub(other.start), call.at)));
+            }
+            Some(Given::Behind(_, Some(_))) => {}
+            _ => return,
+        }
+    }
+    let is_here = others.iter().any(|(at, _)| *at == offset);
+    let Some((at, code)) = others.first().filter(|_| !is_here && block.state == BlockState::Busy)
+    else {
+        return;
+    };
+    findings.push(Finding::new(
+        FindingId::MadeElsewhereInBlock,
+        format!(
+            "In blocks of {:#x} bytes, as this one, the program initialises sections at +{at:#x}, at {}; this would be one at +{offset:#x}.",
+            block.used,
+            super::place::describe(case.scene.dump, *code)
+        ),
+        format!("code at {code:#x}"),
+    ));
 }
 
 /// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone. Windows notes unloaded modules by
@@ -143,6 +190,8 @@ struct Place {
     was_module: bool,
     /// Bytes from the start of its heap block.
     offset: Option<u64>,
+    /// Its heap block is no larger than an object is.
+    is_own_block: bool,
 }
 
 impl Place {
@@ -153,13 +202,21 @@ impl Place {
         Self {
             is_static: section.is_some_and(|at| dump.module_at(at).is_some()),
             was_module: section.is_some_and(|at| dump.unloaded_at(at).next().is_some()),
+            is_own_block: block.is_some_and(|block| block.used <= MAX_OBJECT),
             offset: section.zip(block).map(|(at, block)| at.wrapping_sub(block.start)),
         }
     }
 
     /// The best chance that any of the calls has taken a step.
-    fn chance(&self, case: Case<'_, '_>, calls: &[Past], step: Step) -> Chance {
-        let chances = calls.iter().map(|call| self.chance_of(case, call, step));
+    fn chance(&self, case: Case<'_, '_>, replay: &Replay, calls: &[Past], step: Step) -> Chance {
+        let is_other = |call: &&Past| {
+            let (which, _) = step.argument_of(&call.name)?;
+            let given = call.arguments.get(which.index())?;
+            let is_behind = matches!(given, Given::Behind(..));
+            Some(call.is_of_earlier || replay.knows_block && is_behind)
+        };
+        let calls = calls.iter().filter(|call| is_other(call) != Some(true));
+        let chances = calls.map(|call| self.chance_of(case, call, step));
         chances.max().unwrap_or(Chance::None)
     }
 
@@ -181,7 +238,7 @@ impl Place {
                 Chance::Known(call.at)
             }
             Some(Given::Value(_)) => Chance::None,
-            Some(Given::Behind(bytes)) if self.is_static || !self.fits(object, *bytes) => {
+            Some(Given::Behind(bytes, _)) if self.is_static || !self.fits(object, *bytes) => {
                 Chance::None
             }
             _ if can_be => Chance::Unknown,

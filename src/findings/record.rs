@@ -76,15 +76,21 @@ pub(super) fn collect(
 ///
 /// - situation: Delete takes the record off the list before it clears the section; whoever else clears it does not.
 /// - example: a block with a section was freed and given out again, zeroed; the list still has the record.
-/// - handling: as for sections that are not zero. It weighs less than there: the shared dumps of a zeroed section, which were made in an emulator,
-///   have such a record, and are to be called never initialised or deleted.
+/// - handling: as for sections that are not zero. In static data it weighs less than there, and less than in memory that is given out and back:
+///   the shared dumps of a zeroed section, which were made in an emulator, have such a record, and are to be called never initialised or
+///   deleted.
 /// - test: `a_cleared_section_is_still_listed`.
 pub(super) fn listed(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     findings.extend(lacking(case, section.address));
     let mut sections = case.list.sections.iter();
     if let Some(listed) = sections.find(|other| other.section == section.address) {
+        let is_static = case.scene.dump.module_at(section.address).is_some();
+        let id = match is_static {
+            true => FindingId::ZerosStillListed,
+            false => FindingId::ClearedWhileListed,
+        };
         findings.push(Finding::new(
-            FindingId::ZerosStillListed,
+            id,
             format!(
                 "The process's list still holds the record {:#x} for this section, which Delete takes off it before it clears the section.",
                 listed.record

@@ -186,7 +186,7 @@ fn replayed(case: Case<'_, '_>, thread: u32, past: &[Past]) -> Vec<Taken> {
         let step = step_of(call)?;
         Some(Taken { step, thread, at: call.at, is_exact: true, is_of_ended: call.is_of_ended })
     };
-    past.iter().rev().filter_map(taken).collect()
+    past.iter().rev().filter(|call| !call.is_of_earlier).filter_map(taken).collect()
 }
 
 /// The steps that surely ran before the places of frames, those of one thread newest first: what an outer function did before is older

@@ -50,6 +50,8 @@ pub struct Section {
     pub virtual_address: u32,
     /// `VirtualSize` in bytes.
     pub virtual_size: u32,
+    /// `SizeOfRawData`: bytes that the file holds; the loader makes those beyond them zero.
+    pub raw_size: u32,
     /// `Characteristics`.
     pub characteristics: u32,
 }
@@ -368,6 +370,7 @@ impl Header<'_, '_> {
             name: printable(&name),
             virtual_size: self.u32(at.saturating_add(8), what)?,
             virtual_address: self.u32(at.saturating_add(12), what)?,
+            raw_size: self.u32(at.saturating_add(16), what)?,
             characteristics: self.u32(at.saturating_add(36), what)?,
         })
     }

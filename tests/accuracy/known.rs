@@ -33,7 +33,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "m-guests-x64-new-full",
             "u-ptr-shifted-x86-new-procdump-ma",
             "u-rel-anew-x64-woa-wer",
-            "u-rel-block-zeroed-x86-old-wer",
             "u-share-enter-x64-new-procdump-ma",
             "w-aplugin-thread-x86-old-full",
             "w-apreview-x64-woa-full",
@@ -43,7 +42,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-ccell-x86-new-full",
             "w-ccursor-x64-new-procdump-ma",
             "w-cencoder-x64-woa-procdump-ma",
-            "w-cfolder-x86-new-procdump-ma",
             "w-clane-debug-x64-woa-wer",
             "w-clight-x86-new-full",
             "w-cmailbox-x64-new-procdump-ma",
@@ -55,7 +53,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-dpack-x64-woa-wer",
             "w-dshared-x86-new-full",
             "x-fcameras-x86-new-wer",
-            "x-flogger-x64-new-wer",
             "x-fpacket-x64-woa-full",
             "x-fpanel-x86-new-wer",
             "x-fslab-x64-woa-events-full",
@@ -85,7 +82,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "n-f-ptr-list-head-x64-new-full",
             "n-f-raw-goto-cleanup-x86-new-procdump-ma",
             "n-raw-cleanup-x86-old-wer",
-            "x-gstatus-x64-new-full",
         ],
     ),
     (
@@ -145,7 +141,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-cpooled-x64-new-procdump-ma",
             "w-cweekdays-x86-new-procdump-ma",
             "x-finode-x64-woa-full",
-            "x-ftexture-x64-new-full",
         ],
     ),
     (
@@ -172,10 +167,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
     (
         "a small dump without a lock function's name: a status raised in ntdll looks like a Leave that found another owner",
         &["u-none-own-status-x64-new-crashpad", "u-none-own-status-x64-new-normal"],
-    ),
-    (
-        "zeroed from end to end, or nearly: the bytes are those of a section never initialised, or deleted",
-        &["u-over-memset-x86-old-full"],
     ),
     (
         "a fill that an allocator writes over freed memory, written by the program itself",

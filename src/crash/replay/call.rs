@@ -4,9 +4,11 @@ use super::block::Last;
 use super::function::decode;
 use super::run::{MAX_DEPTH, Run};
 use super::step::RSP;
-use super::value::{Origin, Spot, State, Value};
+use super::value::{Origin, Spot, State, Symbol, Value};
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::{CallKind, CallSite};
+use crate::image::exports::ExportTarget;
+use crate::image::images::ModuleImage;
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 
 /// Registers that a call does not keep: rax, rcx, rdx, r8 to r11.
@@ -41,6 +43,11 @@ const ENDS: &[&str] = &[
     "_endthread",
     "longjmp",
 ];
+
+/// Whether a function of this name does not come back.
+pub(super) fn ends(name: &str) -> bool {
+    ENDS.contains(&name)
+}
 
 /// Whether a function of this name gives out memory (Windows API, C and C++ runtime libraries).
 #[must_use]
@@ -105,21 +112,32 @@ impl Run<'_, '_> {
         match self.target(state, one) {
             Target::Named(name, address) => {
                 let arguments = self.arguments(state, 0, one.ip());
-                self.note(state, &name, one.ip(), arguments);
+                let place = self.note(state, &name, one.ip(), arguments);
                 self.further_arguments(state);
                 self.is_whole &= !JUMPS.contains(&name.as_str());
-                if ENDS.contains(&name.as_str()) {
+                if ends(&name) {
                     return Some(false);
                 }
                 if matches!(name.as_str(), "_initterm" | "_initterm_e") {
                     self.table(state, arguments, one)?;
                 }
+                self.effects(state, &name, arguments);
                 self.returns(state, arguments, address, one);
                 self.threads(state, &name, arguments, one)?;
+                self.note_zeros(&name, arguments, state.register(0));
+                self.note_heap(&name, arguments, state.register(0));
+                self.note_look_up(&name, arguments, state.register(0));
+                if let Value::Symbol(symbol, _) = state.register(0)
+                    && !gives_out(&name)
+                {
+                    self.symbols.make_wild(symbol);
+                }
                 if let Value::Symbol(symbol, _) = state.register(0)
                     && gives_block(&name, || self.has_debug_runtime())
                 {
                     self.allocated.insert(symbol);
+                    self.given_out_by.insert(symbol, place);
+                    self.note_room(&name, arguments, symbol);
                 }
                 Some(true)
             }
@@ -134,6 +152,14 @@ impl Run<'_, '_> {
                 self.unknown(state, None, one);
                 Some(true)
             }
+        }
+    }
+
+    /// The program's function that a call goes to.
+    pub(super) fn start_of_call(&mut self, state: &mut State, one: &Instruction) -> Option<u64> {
+        match self.target(state, one) {
+            Target::Code(start) => Some(start),
+            _ => None,
         }
     }
 
@@ -232,10 +258,11 @@ impl Run<'_, '_> {
         };
         let arguments = self.arguments(state, self.width.bytes(), one.ip());
         self.note(state, &name, one.ip(), arguments);
+        self.effects(state, &name, arguments);
         self.returns(state, arguments, None, one);
         let taken = address.and_then(|at| self.bytes_taken(at)).unwrap_or(0);
         self.give_back(state, if self.width == PointerWidth::Four { taken } else { 0 });
-        Some(if ENDS.contains(&name.as_str()) { Last::Ends } else { Last::Returns })
+        Some(if ends(&name) { Last::Ends } else { Last::Returns })
     }
 
     /// Whether the stack pointer is where it was when the function was entered, so that a jump is its last call.
@@ -293,7 +320,13 @@ impl Run<'_, '_> {
         let arguments = self.arguments(state, 0, one.ip());
         self.note(state, "", one.ip(), arguments);
         arguments.into_iter().for_each(|argument| self.hand_out(argument));
-        state.clobber(None, 0, |symbol| self.is_stack(symbol));
+        if self.is_librarys(one.ip()) {
+            self.effects(state, "", arguments);
+        } else {
+            state.clobber(None, 0, |symbol| self.is_stack(symbol));
+            // It may start threads.
+            state.is_alone = false;
+        }
         self.returns(state, arguments, at, one);
     }
 
@@ -372,11 +405,22 @@ impl Run<'_, '_> {
                     let content = self.scene.dump.memory.pointer(slot, width);
                     Some(CallKind::Slot { slot, content })
                 }
+                Value::Constant(slot) if self.is_lost_import(slot) => {
+                    return Target::Named(String::new(), None);
+                }
                 _ => self.direct(state, one),
             },
             _ => self.direct(state, one),
         };
-        let Some(kind) = kind else { return Target::Unknown };
+        let Some(kind) = kind else {
+            return match self.operand(state, one, 0).0 {
+                Value::Symbol(symbol, 0) if self.lost_imports.contains(&symbol) => {
+                    Target::Named(String::new(), None)
+                }
+                Value::Symbol(symbol, 0) => self.looked_up_target(symbol),
+                _ => Target::Unknown,
+            };
+        };
         let length = u8::try_from(one.len()).unwrap_or(0);
         let site = CallSite { call_address: one.ip(), length, kind };
         let target = self.scene.target(&site);
@@ -386,7 +430,43 @@ impl Run<'_, '_> {
         let callee = self.scene.callee(&site);
         match callee.as_ref().and_then(|callee| callee.name()) {
             Some(name) => Target::Named(name.to_owned(), target),
+            None if target.is_some_and(|target| self.is_elsewhere(target, one.ip())) => {
+                Target::Named(String::new(), target)
+            }
             None => Target::Unknown,
+        }
+    }
+
+    /// Notes that a function was looked up by its name.
+    fn note_look_up(&mut self, name: &str, [_, sought, ..]: [Value; 4], found: Value) {
+        if let (Value::Symbol(symbol, 0), Value::Constant(text)) = (found, sought)
+            && name == "GetProcAddress"
+            && let Some(sought) = self.text(text)
+        {
+            self.looked_up.insert(symbol, sought);
+        }
+    }
+
+    /// What a function that was looked up is.
+    ///
+    /// - situation: a program loads a library and calls what it looked up there.
+    /// - example: `open = GetProcAddress(library, "codec_open"); open(&codec);`.
+    /// - handling: of the modules that are loaded, the first that exports the name, the program's before the system's; a name alone where none does.
+    /// - test: `what_was_looked_up_is_called`.
+    fn looked_up_target(&self, symbol: Symbol) -> Target {
+        let Some(name) = self.looked_up.get(&symbol) else { return Target::Unknown };
+        let memory = &self.scene.dump.memory;
+        let export = |module: &ModuleImage<'_, '_>| {
+            let image = module.image().ok()?;
+            match module.exports().ok()?.find(memory, image, name)? {
+                ExportTarget::Rva(rva) => image.address(rva),
+                ExportTarget::Forwarder(_) => None,
+            }
+        };
+        let mut found = self.scene.images.modules().iter().filter_map(export);
+        match found.find(|address| self.is_programs(*address)) {
+            Some(address) => Target::Code(address),
+            None => Target::Named(name.clone(), None),
         }
     }
 

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 const MAX_INSTRUCTIONS: usize = 4096;
 /// Longest instruction in bytes.
 const MAX_LENGTH: usize = 15;
+/// Most blocks that are gone through for all loops of a function.
+const MAX_LOOPED: usize = 1 << 18;
 
 /// Instructions that run one after another.
 #[derive(Debug, Default)]
@@ -22,12 +24,28 @@ pub(super) struct Block {
     pub(super) leaves_loop: bool,
 }
 
+/// What a loop is made of.
+#[derive(Debug)]
+enum Loop {
+    Blocks(BTreeSet<usize>),
+    /// All from one block to another.
+    Between(usize, usize),
+}
+
+impl Loop {
+    fn contains(&self, block: usize) -> bool {
+        match self {
+            Self::Blocks(blocks) => blocks.contains(&block),
+            Self::Between(first, last) => (*first..=*last).contains(&block),
+        }
+    }
+}
+
 /// A function's blocks, the one it begins with first.
 #[derive(Debug, Default)]
 pub(super) struct Function {
     pub(super) blocks: Vec<Block>,
-    /// The first and the last block of each loop.
-    loops: Vec<(usize, usize)>,
+    loops: Vec<Loop>,
 }
 
 pub(super) fn decode(
@@ -57,14 +75,20 @@ fn successors(one: &Instruction) -> (Option<u64>, Option<u64>) {
 }
 
 impl Function {
-    /// Follows the function that starts at an address; jumps to other functions are followed as its own. `None` where it is too long.
+    /// Follows the function that starts at an address; jumps to other functions are followed as its own, nothing is behind a call that does
+    /// not come back. `None` where it is too long.
     pub(super) fn read(
         space: &AddressSpace<'_>,
         start: u64,
         width: PointerWidth,
         mut spend: impl FnMut() -> bool,
+        comes_back: impl Fn(&Instruction) -> bool,
     ) -> Option<Self> {
         let mut code: BTreeMap<u64, Instruction> = BTreeMap::new();
+        let mut last = HashSet::new();
+        let is_call = |one: &Instruction| {
+            matches!(one.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
+        };
         let mut heads = BTreeSet::from([start]);
         let mut open = vec![start];
         while let Some(at) = open.pop() {
@@ -73,7 +97,11 @@ impl Function {
             }
             let Some(one) = decode(space, at, width) else { continue };
             (code.len() < MAX_INSTRUCTIONS && spend()).then_some(())?;
-            let (next, target) = successors(&one);
+            let (mut next, target) = successors(&one);
+            if is_call(&one) && !comes_back(&one) {
+                next = None;
+                last.insert(at);
+            }
             if target.is_some() || next.is_none() {
                 heads.extend(target);
                 heads.extend(next);
@@ -82,15 +110,24 @@ impl Function {
             open.extend(next);
             code.insert(at, one);
         }
-        Some(Self::of(&code, &heads, start))
+        Some(Self::of(&code, &heads, &last, start))
     }
 
-    fn of(code: &BTreeMap<u64, Instruction>, heads: &BTreeSet<u64>, start: u64) -> Self {
+    fn of(
+        code: &BTreeMap<u64, Instruction>,
+        heads: &BTreeSet<u64>,
+        last: &HashSet<u64>,
+        start: u64,
+    ) -> Self {
+        let follows = |one: &Instruction| match last.contains(&one.ip()) {
+            true => (None, None),
+            false => successors(one),
+        };
         let runs: HashMap<u64, Vec<Instruction>> =
-            heads.iter().map(|head| (*head, run(code, heads, *head))).collect();
+            heads.iter().map(|head| (*head, run(code, heads, *head, follows))).collect();
         let ends = |head: u64| {
             let last = runs.get(&head).and_then(|run| run.last());
-            last.map_or((None, None), successors)
+            last.map_or((None, None), follows)
         };
         let order = order(start, ends);
         let places: HashMap<u64, usize> =
@@ -111,18 +148,35 @@ impl Function {
         function
     }
 
-    /// A jump back to a block makes a loop of what lies between.
+    /// A jump back to a block makes a loop of that and all from which the jump is come to without passing it. Where the function's start is
+    /// among these, the loop has several entries: it is what lies between; so where there are too many loops to look at each.
     fn mark_loops(&mut self) {
         let ways = |at: usize, block: &Block| {
             [block.next, block.branch].into_iter().flatten().map(move |to| (to, at))
         };
-        let all = self.blocks.iter().enumerate().flat_map(|(at, block)| ways(at, block));
-        self.loops = all.filter(|(to, at)| to <= at).collect();
-        for (first, last) in &self.loops {
-            let len = last.saturating_sub(*first).saturating_add(1);
-            for block in self.blocks.iter_mut().skip(*first).take(len) {
-                block.is_in_loop = true;
+        let all: Vec<(usize, usize)> =
+            self.blocks.iter().enumerate().flat_map(|(at, block)| ways(at, block)).collect();
+        let mut before: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (to, at) in &all {
+            before.entry(*to).or_default().push(*at);
+        }
+        let backs = all.iter().filter(|(to, at)| to <= at).count();
+        let is_cheap = backs.saturating_mul(self.blocks.len()) <= MAX_LOOPED;
+        let loop_of = |(first, last): (usize, usize)| {
+            let mut found = BTreeSet::from([first, last]);
+            let mut open = vec![last];
+            while let Some(at) = open.pop().filter(|_| first != last && is_cheap) {
+                let others = before.get(&at).into_iter().flatten().copied();
+                open.extend(others.filter(|other| *other != first && found.insert(*other)));
             }
+            match !is_cheap || first != 0 && found.contains(&0) {
+                true => Loop::Between(first, last),
+                false => Loop::Blocks(found),
+            }
+        };
+        self.loops = all.iter().copied().filter(|(to, at)| to <= at).map(loop_of).collect();
+        for (at, block) in self.blocks.iter_mut().enumerate() {
+            block.is_in_loop = self.loops.iter().any(|one| one.contains(at));
         }
         let leaving: Vec<bool> = (self.blocks.iter().enumerate())
             .map(|(at, block)| ways(at, block).any(|(to, at)| self.leaves(at, to)))
@@ -144,20 +198,22 @@ impl Function {
 
     /// Whether the way from one block to another leads out of a loop.
     pub(super) fn leaves(&self, at: usize, to: usize) -> bool {
-        self.loops.iter().any(|(first, last)| {
-            let is_inside = |block: usize| (*first..=*last).contains(&block);
-            is_inside(at) && !is_inside(to)
-        })
+        self.loops.iter().any(|one| one.contains(at) && !one.contains(to))
     }
 }
 
 /// The instructions from a head up to the next one.
-fn run(code: &BTreeMap<u64, Instruction>, heads: &BTreeSet<u64>, head: u64) -> Vec<Instruction> {
+fn run(
+    code: &BTreeMap<u64, Instruction>,
+    heads: &BTreeSet<u64>,
+    head: u64,
+    follows: impl Fn(&Instruction) -> (Option<u64>, Option<u64>),
+) -> Vec<Instruction> {
     let mut found = Vec::new();
     let mut at = head;
     while let Some(one) = code.get(&at) {
         found.push(*one);
-        let (next, target) = successors(one);
+        let (next, target) = follows(one);
         at = one.next_ip();
         if next.is_none() || target.is_some() || heads.contains(&at) {
             break;

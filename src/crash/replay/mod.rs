@@ -1,8 +1,10 @@
 //! What a thread has done, by its functions' code: they are replayed with symbols for what is not known, and what the registers and the
 //! stack of the dump hold gives the symbols their values.
 
+mod alu;
 mod block;
 mod call;
+mod effects;
 mod entries;
 mod function;
 mod run;
@@ -12,7 +14,10 @@ mod step;
 mod tests;
 mod threads;
 mod value;
+mod values;
+mod vector;
 mod walk;
+mod written;
 
 pub use call::gives_out;
 
@@ -21,13 +26,15 @@ use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::IpKind;
 use crate::image::pe::Image;
-use crate::image::registers::{Provenance, Register};
+use crate::image::registers::Register;
 use crate::image::runtime_functions;
+use function::decode;
 use run::{Called, Run};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use step::{RCX, RSP};
-use value::{Origin, State, Symbol, Value};
+use value::{Origin, State, Value};
+use values::Values;
 
 /// A call of a function that has a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,8 @@ pub struct Past {
     pub arguments: [Given; 4],
     /// Another thread made it, which has ended.
     pub is_of_ended: bool,
+    /// The failed call's thread made it before the block was given out that it found the section in: what lay there was another object.
+    pub is_of_earlier: bool,
 }
 
 /// What is known of an argument.
@@ -51,8 +60,9 @@ pub enum Given {
     Value(u64),
     /// What memory holds now where it was read from, or put.
     Perhaps(u64),
-    /// It is so many bytes behind what a function of this kind of name gave back: `HeapAlloc`, `malloc`.
-    Behind(i64),
+    /// It is so many bytes behind what a function of this kind of name gave back, `HeapAlloc` or `malloc`; with the size in bytes that it was
+    /// asked for, where that is known.
+    Behind(i64, Option<u64>),
     /// Nothing.
     Unknown,
 }
@@ -86,6 +96,8 @@ pub struct Replay {
     pub threads: Vec<ThreadPast>,
     /// All calls that the threads, and what they have handed out as callbacks, can have made so far; `None` where that is not known.
     pub possible: Option<Vec<Past>>,
+    /// Whether it is known which call gave out the block that the failed call found the section in: what others gave out is not that.
+    pub knows_block: bool,
 }
 
 /// The frame that made the failed call, in the stack of the faulting thread, with that call's first argument.
@@ -137,11 +149,14 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         at: call.at,
         arguments: call.arguments.map(|value| values.given(&run, value)),
         is_of_ended: call.is_of_ended,
+        is_of_earlier: run
+            .block_of_failed
+            .is_some_and(|(root, given_out)| call.root == Some(root) && order < given_out),
     };
     let is_sure = |call: &Called| {
         call.assumed.iter().all(|symbol| {
             let given = values.of(&run, Value::Symbol(*symbol, 0));
-            given.is_some_and(|at| at != 0)
+            given.map_or(run.roomy.contains(symbol), |at| at != 0)
         })
     };
     let of_thread = |(root, (thread, calls)): (usize, &(u32, Vec<usize>))| {
@@ -160,6 +175,7 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         threads: surely.iter().enumerate().map(of_thread).collect(),
         possible: (is_whole && run.is_whole)
             .then(|| run.calls.iter().enumerate().map(past).collect()),
+        knows_block: run.block_of_failed.is_some(),
     }
 }
 
@@ -204,6 +220,7 @@ fn thread_calls(
         if let Some(failed) = failed.filter(|failed| failed.frame == index) {
             let argument = run.first_argument(&state);
             values.is_possible(run, argument, failed.section).then_some(())?;
+            run.note_block_of_failed(root, argument);
         }
         values.learn_memory(run, &state);
         link = Some((index, state));
@@ -269,7 +286,8 @@ fn is_replayed(scene: Scene<'_, '_>, frame: &Frame) -> bool {
 /// Goes on from the outer frame's call.
 fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Option<Vec<State>> {
     let site = run.scene.call_site(outer)?;
-    let start = run.scene.target(&site)?;
+    let call = decode(&run.scene.dump.memory, site.call_address, run.width)?;
+    let start = run.scene.target(&site).or_else(|| run.start_of_call(&mut state, &call))?;
     run.push(&mut state, Value::Constant(outer));
     // The same call in an earlier round has come back.
     run.enter(LIVE);
@@ -281,7 +299,8 @@ fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Op
 /// Begins with a function of which nothing is known but where it starts.
 fn fresh(run: &mut Run<'_, '_>, frame: &Frame, key: u64, calls: &[usize]) -> Option<Vec<State>> {
     let start = start_of(run, frame)?;
-    let state = start_state(run, key, calls);
+    let mut state = start_state(run, key, calls);
+    state.is_alone = run.begins(frame, start);
     run.path = 0;
     run.enter(key);
     Some(run.function_from(start, state, Some(frame.registers.ip()))?.reached)
@@ -315,6 +334,20 @@ fn start_of(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
 }
 
 impl Run<'_, '_> {
+    /// Whether a frame's function is where the program began; what begins as zeros is noted then.
+    fn begins(&mut self, frame: &Frame, start: u64) -> bool {
+        let scene = self.scene;
+        let Some(module) = scene.dump.module_at(frame.lookup_address()) else { return false };
+        let is_program = module.file_name().to_ascii_lowercase().ends_with(".exe");
+        let Some(image) = scene.images.image_at(frame.lookup_address()) else { return false };
+        let entry = image.address(image.entry_point);
+        let begins = is_program && entry == Some(start);
+        if begins {
+            self.begin(image);
+        }
+        begins
+    }
+
     /// Whether a thread that was replayed began at a program's entry point.
     fn has_begun(&mut self, image: &Image) -> bool {
         let entry = image.address(image.entry_point);
@@ -336,6 +369,22 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Notes which call gave out the block that the failed call's argument lies in.
+    ///
+    /// - situation: a block was given back and out again; what was done to the section at its address was done to an earlier one.
+    /// - example: `delete dot; copy = line->clone();` gives the copy the block of the dot; nobody initialises the copy's lock.
+    /// - handling: where the argument is what one call gave out, plus a number, what the thread did before that call is not counted, and
+    ///   what other calls gave out is another block.
+    /// - test: `a_block_that_was_given_out_again_is_another` (tests/accuracy).
+    fn note_block_of_failed(&mut self, root: usize, argument: Value) {
+        if let Value::Symbol(symbol, _) = argument
+            && !self.symbols.is_many(symbol)
+            && let Some(order) = self.given_out_by.get(&symbol)
+        {
+            self.block_of_failed = Some((root, *order));
+        }
+    }
+
     /// The first argument of the call that a state was reached at.
     fn first_argument(&self, state: &State) -> Value {
         match self.width {
@@ -346,125 +395,5 @@ impl Run<'_, '_> {
                 held.map_or(Value::Unknown, |(value, _)| *value)
             }
         }
-    }
-}
-
-/// The values of symbols.
-#[derive(Debug, Default)]
-struct Values {
-    /// By registers and by the failed call.
-    known: HashMap<Symbol, u64>,
-    /// By what memory holds now, which may have been written to since.
-    held: HashMap<Symbol, u64>,
-    /// Those of them that were found on a stack.
-    on_stack: HashSet<Symbol>,
-}
-
-impl Values {
-    /// What a value is.
-    fn of(&self, run: &Run<'_, '_>, value: Value) -> Option<u64> {
-        match value {
-            Value::Constant(value) => Some(value),
-            Value::Symbol(symbol, offset) if !run.symbols.is_many(symbol) => {
-                let start = self.known.get(&symbol).or_else(|| self.held.get(&symbol))?;
-                Some(run.width.truncate(start.wrapping_add_signed(offset)))
-            }
-            _ => None,
-        }
-    }
-
-    /// Whether nothing can have changed what a value was found by.
-    fn is_sure(&self, value: Value) -> bool {
-        match value {
-            Value::Symbol(symbol, _) => {
-                self.known.contains_key(&symbol) || self.on_stack.contains(&symbol)
-            }
-            _ => true,
-        }
-    }
-
-    /// Whether registers or the failed call tell what a value is.
-    fn is_known(&self, value: Value) -> bool {
-        matches!(value, Value::Symbol(symbol, _) if self.known.contains_key(&symbol))
-    }
-
-    /// What is known of an argument.
-    fn given(&self, run: &Run<'_, '_>, value: Value) -> Given {
-        let is_given_out = |value: Value| matches!(value, Value::Symbol(symbol, _) if run.allocated.contains(&symbol));
-        // What was given out is memory that is there; anything else was put into that place since.
-        let is_there = |at: &u64| run.scene.dump.memory.u8(*at).is_some();
-        match (
-            self.of(run, value)
-                .filter(|at| !is_given_out(value) || self.is_known(value) || is_there(at)),
-            value,
-        ) {
-            (Some(at), _) if self.is_sure(value) => Given::Value(at),
-            (Some(at), _) => Given::Perhaps(at),
-            (None, Value::Symbol(symbol, offset)) if run.allocated.contains(&symbol) => {
-                Given::Behind(offset)
-            }
-            _ => Given::Unknown,
-        }
-    }
-
-    /// Notes that a value is this one, as far as nothing else is known.
-    fn note(&mut self, run: &Run<'_, '_>, value: Value, actual: u64, is_sure: bool) {
-        if let Value::Symbol(symbol, offset) = value {
-            let start = run.width.truncate(actual.wrapping_add_signed(offset.wrapping_neg()));
-            let values = match is_sure {
-                true => &mut self.known,
-                false => &mut self.held,
-            };
-            values.entry(symbol).or_insert(start);
-        }
-    }
-
-    /// Learns from what a frame's registers hold.
-    fn learn_registers(&mut self, run: &Run<'_, '_>, state: &State, frame: &Frame) {
-        // What was taken off the stack is counted, not known: the stack pointer comes last.
-        let (top, rest): (Vec<_>, Vec<_>) =
-            Register::ALL.into_iter().enumerate().partition(|(number, _)| *number == RSP);
-        for (number, register) in rest.into_iter().chain(top) {
-            let is_kept = register.is_nonvolatile(run.width)
-                && frame.registers.provenance(register) != Provenance::AtLeast;
-            if let Some(actual) = frame.registers.get(register).filter(|_| is_kept) {
-                self.note(run, state.register(number), actual, true);
-            }
-        }
-    }
-
-    /// Learns from the stack, then from other memory, as far as nothing seen has written to it since.
-    fn learn_memory(&mut self, run: &Run<'_, '_>, state: &State) {
-        for stacks_only in [true, false, false] {
-            for ((base, offset), (value, size)) in state.memory.iter() {
-                let is_stack = base.is_some_and(|base| run.is_stack(base));
-                // Below the stack pointer others have written since.
-                let is_gone = || match state.register(RSP) {
-                    Value::Symbol(top, at) => *base != Some(top) || *offset < at,
-                    _ => true,
-                };
-                let is_left_out = stacks_only && !is_stack || is_stack && is_gone();
-                if *size != run.width.bytes() || is_left_out {
-                    continue;
-                }
-                let place = base.map_or(Value::Constant(0), |base| Value::Symbol(base, 0));
-                let address = self.of(run, place.plus(*offset, run.width));
-                let actual = address.and_then(|at| run.scene.dump.memory.pointer(at, run.width));
-                if let Some(actual) = actual {
-                    if let (true, Value::Symbol(symbol, _)) = (is_stack, value)
-                        && !self.held.contains_key(symbol)
-                    {
-                        self.on_stack.insert(*symbol);
-                    }
-                    self.note(run, *value, actual, false);
-                }
-            }
-        }
-    }
-
-    /// Whether a value can be this one; where nothing else is known, it is.
-    fn is_possible(&mut self, run: &Run<'_, '_>, value: Value, actual: u64) -> bool {
-        self.note(run, value, actual, true);
-        self.of(run, value).is_none_or(|known| known == actual)
     }
 }

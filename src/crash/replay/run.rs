@@ -1,11 +1,13 @@
 //! What is known while functions are replayed: code, tables, what was called and handed out.
 
+use super::call;
 use super::function::Function;
 use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
 use crate::crash::function_code;
 use crate::crash::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
+use crate::image::pe::DirectoryKind;
 use iced_x86::Instruction;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -13,7 +15,7 @@ use std::rc::Rc;
 /// Most instructions replayed for one dump.
 const MAX_STEPS: usize = 100_000;
 /// Functions deep.
-pub(super) const MAX_DEPTH: usize = 8;
+pub(super) const MAX_DEPTH: usize = 12;
 /// Most words of a table of functions.
 const MAX_TABLE: u64 = 64;
 /// Most words between two functions of a table.
@@ -80,6 +82,24 @@ pub(super) struct Run<'s, 'd> {
     pub(super) is_of_ended: bool,
     /// What functions that give out memory gave back.
     pub(super) allocated: HashSet<Symbol>,
+    /// The sizes that were asked for, in bytes.
+    pub(super) sizes: HashMap<Symbol, u64>,
+    /// The calls that gave them out, by their places.
+    pub(super) given_out_by: HashMap<Symbol, usize>,
+    /// Of the block that the failed call found the section in: the thread, and the call that gave it out, by their places.
+    pub(super) block_of_failed: Option<(usize, usize)>,
+    /// Those of them that are so small that they were surely given out.
+    pub(super) roomy: HashSet<Symbol>,
+    /// Heaps that have a bound.
+    pub(super) bounded: HashSet<Symbol>,
+    /// Those blocks that began as zeros.
+    pub(super) zeroed: HashSet<Symbol>,
+    /// Static data of the program that began as zeros, from and to.
+    pub(super) zeros: Vec<(u64, u64)>,
+    /// What GetProcAddress gave back, with the names that it looked for.
+    pub(super) looked_up: HashMap<Symbol, String>,
+    /// What was read from import slots that the dump does not hold.
+    pub(super) lost_imports: HashSet<Symbol>,
     /// No part of a stack was left out.
     pub(super) is_whole: bool,
 }
@@ -121,6 +141,15 @@ impl<'s, 'd> Run<'s, 'd> {
             started: HashMap::new(),
             is_of_ended: false,
             allocated: HashSet::new(),
+            sizes: HashMap::new(),
+            given_out_by: HashMap::new(),
+            block_of_failed: None,
+            roomy: HashSet::new(),
+            bounded: HashSet::new(),
+            zeroed: HashSet::new(),
+            looked_up: HashMap::new(),
+            lost_imports: HashSet::new(),
+            zeros: Vec::new(),
             is_whole: true,
         }
     }
@@ -269,8 +298,31 @@ impl<'s, 'd> Run<'s, 'd> {
             && self.scene.dump.memory.u8(address).is_some()
     }
 
+    /// Whether an address is that of an import slot that the dump does not hold: another module's function, whichever.
+    pub(super) fn is_lost_import(&self, slot: u64) -> bool {
+        let is_slot = || {
+            let image = self.scene.images.image_at(slot)?;
+            let table = image.directory(DirectoryKind::ImportAddressTable).ok()?;
+            let offset = image.rva(slot)?.checked_sub(table.rva)?;
+            Some(offset < table.size)
+        };
+        is_slot() == Some(true) && self.scene.dump.memory.u8(slot).is_none()
+    }
+
+    /// Whether an address lies in another module than some code.
+    pub(super) fn is_elsewhere(&self, address: u64, code: u64) -> bool {
+        let module = |address| self.scene.dump.module_at(address).map(|module| module.base);
+        module(address).is_some() && module(address) != module(code)
+    }
+
     /// Notes a call of a function that has a name.
-    pub(super) fn note(&mut self, state: &mut State, name: &str, at: u64, arguments: [Value; 4]) {
+    pub(super) fn note(
+        &mut self,
+        state: &mut State,
+        name: &str,
+        at: u64,
+        arguments: [Value; 4],
+    ) -> usize {
         match started_by(name) {
             Some((function, argument)) => self.start(arguments, function, argument),
             None => arguments.into_iter().for_each(|argument| self.hand_out(argument)),
@@ -296,6 +348,7 @@ impl<'s, 'd> Run<'s, 'd> {
         if !state.calls.contains(&place) {
             Rc::make_mut(&mut state.calls).push(place);
         }
+        place
     }
 
     /// Code of a function with an exception handler that only the handler leads to can have run: its calls.
@@ -359,7 +412,13 @@ impl<'s, 'd> Run<'s, 'd> {
         }
         let (scene, width) = (self.scene, self.width);
         let spend = || scene.flows.spend(1);
-        let read = Function::read(&scene.dump.memory, start, width, spend).map(Rc::new);
+        let comes_back = |one: &Instruction| {
+            let site = scene.call_site(one.next_ip());
+            let callee = site.as_ref().and_then(|site| scene.callee(site));
+            !callee.as_ref().and_then(|callee| callee.name()).is_some_and(call::ends)
+        };
+        let read = Function::read(&scene.dump.memory, start, width, spend, comes_back);
+        let read = read.map(Rc::new);
         self.functions.insert(start, read.clone());
         read
     }

@@ -1,7 +1,8 @@
 //! What one instruction does to the registers and the memory of a replayed function.
 
+use super::alu::extended;
 use super::run::Run;
-use super::value::{Compared, Origin, Spot, State, Symbol, Value};
+use super::value::{Compared, Kind, Origin, Spot, State, Symbol, Value};
 use crate::dump::memory::PointerWidth;
 use iced_x86::{
     ConditionCode, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
@@ -14,10 +15,6 @@ pub(super) const RCX: usize = 1;
 pub(super) const RSP: usize = 4;
 /// Number of rbp.
 const RBP: usize = 5;
-/// Number of rdi.
-const RDI: usize = 7;
-/// Bytes that a string instruction may write when its count is not known.
-const STRING: u64 = 0x1000;
 
 /// The number of a general-purpose register, of any size.
 pub(super) fn number(register: Iced) -> Option<usize> {
@@ -117,9 +114,12 @@ impl Run<'_, '_> {
         let Some(spot) = place else { return Value::Unknown };
         if let Some((value, held)) = state.memory.get(&spot).copied() {
             // A number in memory that others may write to can be another one by now.
-            let is_number = |value: u64| self.scene.images.module_at(value).is_none();
             return match value {
-                Value::Constant(number) if is_number(number) && self.is_others(spot) => {
+                value
+                    if self.is_number(value)
+                        && self.is_others(spot)
+                        && !self.is_kept(state, spot) =>
+                {
                     Value::Unknown
                 }
                 _ if held == size => value,
@@ -132,10 +132,18 @@ impl Run<'_, '_> {
         {
             return Value::Constant(value);
         }
+        if self.is_zero(state, spot, size) {
+            return Value::Constant(0);
+        }
         if size != self.word() {
             return self.part(state, spot, size);
         }
         let value = self.symbol(Origin::Read(self.path, ip));
+        if let ((None, slot), Value::Symbol(symbol, _)) = (spot, value)
+            && self.is_lost_import(slot.cast_unsigned())
+        {
+            self.lost_imports.insert(symbol);
+        }
         state.store(place, size, value, |symbol| self.is_stack(symbol));
         value
     }
@@ -150,7 +158,8 @@ impl Run<'_, '_> {
         };
         let before = offset.saturating_sub(*start).cast_unsigned();
         let is_inside = before.saturating_add(size) <= *bytes;
-        if !is_inside || self.is_others((base, *start)) {
+        let start = (base, *start);
+        if !is_inside || self.is_others(start) && !self.is_kept(state, start) {
             return Value::Unknown;
         }
         let bits = u32::try_from(before.saturating_mul(8)).unwrap_or(u32::MAX);
@@ -163,16 +172,31 @@ impl Run<'_, '_> {
             OpKind::Memory => {
                 let size = u64::try_from(one.memory_size().size()).unwrap_or(8);
                 let place = self.address(state, one).place();
-                // What is on the stack is a local, or an argument of a call to come.
-                let is_local =
-                    place.and_then(|(base, _)| base).is_some_and(|base| self.is_stack(base));
-                if !is_local || matches!(value, Value::Symbol(..)) {
-                    self.hand_out(value);
-                }
-                state.store(place, size, value, |symbol| self.is_stack(symbol));
+                self.put(state, place, size, value);
             }
             _ => {}
         }
+    }
+
+    /// Stores a value in memory.
+    pub(super) fn put(&mut self, state: &mut State, place: Option<Spot>, size: u64, value: Value) {
+        // What is on the stack is a local, or an argument of a call to come.
+        let is_local = place.and_then(|(base, _)| base).is_some_and(|base| self.is_stack(base));
+        if !is_local || matches!(value, Value::Symbol(..)) {
+            self.hand_out(value);
+        }
+        self.forget_aliases(state, place);
+        let value = match value {
+            Value::Constant(number) if size < 8 => {
+                let bits = u32::try_from(size.saturating_mul(8)).unwrap_or(0);
+                Value::Constant(number & 1u64.checked_shl(bits).unwrap_or(0).wrapping_sub(1))
+            }
+            value => value,
+        };
+        // Others may read and write it at the same time.
+        let is_raced = |spot| state.running > 0 && self.is_number(value) && self.is_others(spot);
+        let value = if place.is_some_and(is_raced) { Value::Unknown } else { value };
+        state.store(place, size, value, |symbol| self.is_stack(symbol));
     }
 
     fn write_register(&mut self, state: &mut State, register: Iced, value: Value) {
@@ -182,6 +206,14 @@ impl Run<'_, '_> {
             (Ok(size), value) if size == self.word() => value,
             // The upper half becomes zero.
             (Ok(4), Value::Constant(value)) => Value::Constant(value & u64::from(u32::MAX)),
+            (Ok(size), Value::Constant(part)) if !is_high(register) => match state.register(at) {
+                Value::Constant(whole) => {
+                    let bits = u32::try_from(size.saturating_mul(8)).unwrap_or(0);
+                    let mask = 1u64.checked_shl(bits).unwrap_or(0).wrapping_sub(1);
+                    Value::Constant(whole & !mask | part & mask)
+                }
+                _ => Value::Unknown,
+            },
             _ => Value::Unknown,
         };
         state.set(at, value);
@@ -243,9 +275,20 @@ impl Run<'_, '_> {
                 let (left, size) = self.operand(state, one, 0);
                 let (right, _) = self.operand(state, one, 1);
                 let is_test = one.mnemonic() == Mnemonic::Test;
+                let kind = if is_test { Kind::Test } else { Kind::Compare };
                 let size = usize::try_from(size).unwrap_or(0);
-                state.compared = Some(Compared { is_test, left, right, size });
+                state.compared = Some(Compared { kind, left, right, size });
             }
+            Mnemonic::Bt => {
+                let (left, size) = self.operand(state, one, 0);
+                let (right, _) = self.operand(state, one, 1);
+                state.compared = bit(left, right, size);
+            }
+            Mnemonic::Cdqe => {
+                let value = self.narrowed(state.register(0), 4, false);
+                state.set(0, extended(value, 4, true));
+            }
+            _ if self.vector(state, one) => {}
             _ => self.computed(state, one, factory),
         }
     }
@@ -257,13 +300,12 @@ impl Run<'_, '_> {
         one: &Instruction,
         factory: &mut InstructionInfoFactory,
     ) {
-        let is_of_registers = one.op_count() > 0 && one.op0_kind() == OpKind::Register;
         if one.is_string_instruction() {
             self.string(state, one);
         }
-        let result = is_of_registers.then(|| self.result(state, one)).flatten();
-        if let Some(value) = result {
-            self.write_register(state, one.op0_register(), value);
+        if let Some(value) = self.result(state, one) {
+            self.note_result(state, one, value);
+            self.write(state, one, value);
             return;
         }
         let stores: Vec<(Option<Spot>, u64)> = self.stores(state, one);
@@ -284,6 +326,7 @@ impl Run<'_, '_> {
             .filter_map(|used| number(used.register()))
             .collect();
         for (place, size) in stores {
+            self.forget_aliases(state, place);
             state.clobber(place, size, |symbol| self.is_stack(symbol));
         }
         for register in written {
@@ -301,87 +344,19 @@ impl Run<'_, '_> {
             .into_iter()
             .collect()
     }
-
-    /// `rep movs` and `rep stos`.
-    fn string(&self, state: &mut State, one: &Instruction) {
-        let count = match state.register(RCX) {
-            Value::Constant(count) if one.has_rep_prefix() => count,
-            _ if one.has_rep_prefix() => STRING,
-            _ => 1,
-        };
-        let size = count.saturating_mul(u64::try_from(one.memory_size().size()).unwrap_or(8));
-        let place = state.register(RDI).place();
-        state.clobber(place, size.min(1 << 20), |symbol| self.is_stack(symbol));
-    }
-
-    /// The result of an instruction that writes its first operand, a register, and nothing else; `None` where it is not known how.
-    fn result(&mut self, state: &mut State, one: &Instruction) -> Option<Value> {
-        let (target, kind) = (one.op0_register(), one.mnemonic());
-        let at = number(target)?;
-        if kind == Mnemonic::Xor && one.op1_kind() == OpKind::Register {
-            return (one.op1_register() == target).then_some(Value::Constant(0));
-        }
-        if matches!(kind, Mnemonic::Movzx | Mnemonic::Movsx | Mnemonic::Movsxd) {
-            let (value, size) = self.operand(state, one, 1);
-            return Some(extended(value, size, kind != Mnemonic::Movzx));
-        }
-        if one.condition_code() != ConditionCode::None && one.op_count() == 2 {
-            let (other, _) = self.operand(state, one, 1);
-            let held = state.register(at);
-            return Some(if held == other { held } else { Value::Unknown });
-        }
-        let (left, _) = self.operand(state, one, 0);
-        let right = match (kind, one.op_count()) {
-            (Mnemonic::Inc | Mnemonic::Dec, 1) => Value::Constant(1),
-            (_, 2) => self.operand(state, one, 1).0,
-            _ => return None,
-        };
-        let Value::Constant(amount) = right else {
-            return matches!(kind, Mnemonic::Add | Mnemonic::Sub | Mnemonic::And | Mnemonic::Or)
-                .then_some(Value::Unknown);
-        };
-        let amount = amount.cast_signed();
-        Some(match (kind, left) {
-            (Mnemonic::Add | Mnemonic::Inc, left) => left.plus(amount, self.width),
-            (Mnemonic::Sub | Mnemonic::Dec, left) => left.plus(amount.wrapping_neg(), self.width),
-            (Mnemonic::And, Value::Constant(left)) => {
-                Value::Constant(left & amount.cast_unsigned())
-            }
-            (Mnemonic::Or, Value::Constant(left)) => Value::Constant(left | amount.cast_unsigned()),
-            // GCC's way to set a register to -1.
-            (Mnemonic::Or, _) if is_all_ones(amount, target.size()) => {
-                Value::Constant(amount.cast_unsigned())
-            }
-            (Mnemonic::And, _) if at == RSP => self.new_stack(Origin::Rounded(self.path, one.ip())),
-            (Mnemonic::And | Mnemonic::Or, _) => Value::Unknown,
-            _ => return None,
-        })
-    }
 }
 
-/// Whether so many bytes have all bits set.
-fn is_all_ones(value: i64, size: usize) -> bool {
-    match size {
-        8 => value == -1,
-        4 => value.cast_unsigned() & u64::from(u32::MAX) == u64::from(u32::MAX),
-        _ => false,
-    }
+/// What the flags tell of a bit: that it is set is what is "below" after a comparison of 0 with 1.
+fn bit(value: Value, number: Value, size: u64) -> Option<Compared> {
+    let (Value::Constant(value), Value::Constant(number)) = (value, number) else { return None };
+    let number = number.checked_rem(size.checked_mul(8)?)?;
+    let is_set = value.checked_shr(u32::try_from(number).ok()?)? & 1 != 0;
+    let left = Value::Constant(u64::from(!is_set));
+    Some(Compared { kind: Kind::Compare, left, right: Value::Constant(1), size: 8 })
 }
 
 fn is_high(register: Iced) -> bool {
     matches!(register, Iced::AH | Iced::BH | Iced::CH | Iced::DH)
-}
-
-/// A value of so many bytes, widened.
-fn extended(value: Value, size: u64, is_signed: bool) -> Value {
-    let Value::Constant(value) = value else { return Value::Unknown };
-    let unused = u32::try_from(8u64.saturating_sub(size).saturating_mul(8)).unwrap_or(0);
-    let shifted = value.checked_shl(unused).unwrap_or(0);
-    Value::Constant(if is_signed {
-        shifted.cast_signed().checked_shr(unused).unwrap_or(0).cast_unsigned()
-    } else {
-        shifted.checked_shr(unused).unwrap_or(0)
-    })
 }
 
 /// Whether a branch is taken, when both sides of its comparison are known.
@@ -397,7 +372,7 @@ pub(super) fn is_taken(
 ) -> Option<bool> {
     let compared = compared?;
     let is_zero_test = match (compared.left, compared.right) {
-        (Value::Symbol(left, 0), right) if compared.is_test => {
+        (Value::Symbol(left, 0), right) if compared.kind == Kind::Test => {
             is_given(left) && right == compared.left
         }
         (Value::Symbol(left, 0), Value::Constant(0)) => is_given(left),
@@ -416,23 +391,23 @@ pub(super) fn is_taken(
     let right = right.checked_shl(unused)?;
     let (signed, other) = (left.cast_signed(), right.cast_signed());
     let both = left & right;
-    Some(match (one.condition_code(), compared.is_test) {
-        (ConditionCode::e, false) => left == right,
-        (ConditionCode::ne, false) => left != right,
-        (ConditionCode::e, true) => both == 0,
-        (ConditionCode::ne, true) => both != 0,
-        (ConditionCode::s, true) => both.cast_signed() < 0,
-        (ConditionCode::ns, true) => both.cast_signed() >= 0,
-        (ConditionCode::g, true) => both.cast_signed() > 0,
-        (ConditionCode::le, true) => both.cast_signed() <= 0,
-        (ConditionCode::l, false) => signed < other,
-        (ConditionCode::le, false) => signed <= other,
-        (ConditionCode::g, false) => signed > other,
-        (ConditionCode::ge, false) => signed >= other,
-        (ConditionCode::b, false) => left < right,
-        (ConditionCode::be, false) => left <= right,
-        (ConditionCode::a, false) => left > right,
-        (ConditionCode::ae, false) => left >= right,
+    Some(match (one.condition_code(), compared.kind) {
+        (ConditionCode::e, Kind::Compare) => left == right,
+        (ConditionCode::ne, Kind::Compare) => left != right,
+        (ConditionCode::e, _) => both == 0,
+        (ConditionCode::ne, _) => both != 0,
+        (ConditionCode::s, Kind::Test | Kind::Result) => both.cast_signed() < 0,
+        (ConditionCode::ns, Kind::Test | Kind::Result) => both.cast_signed() >= 0,
+        (ConditionCode::g, Kind::Test) => both.cast_signed() > 0,
+        (ConditionCode::le, Kind::Test) => both.cast_signed() <= 0,
+        (ConditionCode::l, Kind::Compare) => signed < other,
+        (ConditionCode::le, Kind::Compare) => signed <= other,
+        (ConditionCode::g, Kind::Compare) => signed > other,
+        (ConditionCode::ge, Kind::Compare) => signed >= other,
+        (ConditionCode::b, Kind::Compare) => left < right,
+        (ConditionCode::be, Kind::Compare) => left <= right,
+        (ConditionCode::a, Kind::Compare) => left > right,
+        (ConditionCode::ae, Kind::Compare) => left >= right,
         _ => return None,
     })
 }

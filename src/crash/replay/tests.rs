@@ -1,6 +1,8 @@
+use super::function::Function;
 use super::run::Run;
 use super::step::RCX;
 use super::value::Value;
+use super::written::Written;
 use super::{State, start_state};
 use crate::crash::stack::Scene;
 use crate::dump::synth::Synth;
@@ -15,6 +17,23 @@ const RBX: usize = 3;
 const IMPORT_SLOT: u32 = 0x7000;
 
 const APP: &str = "C:\\Program Files\\Contoso\\app.exe";
+
+/// Replays as [`reached_at`] does, as the only thread of a program whose data at 40_5000h began as zeros.
+fn reached_alone(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+    let file = Synth::new(cpu)
+        .module(0x40_0000, 0x1_0000, APP, [1, 0, 0, 0])
+        .memory(START, code)
+        .memory(START + 0x100, inner)
+        .build();
+    let dump = Dump::parse(&file).unwrap();
+    let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
+    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+    let mut run = Run::new(scene);
+    run.zeros.push((0x40_5000, 0x40_6000));
+    let mut state = start_state(&mut run, 1, &[]);
+    state.is_alone = true;
+    run.function_from(START, state, Some(START + code.len() as u64)).unwrap().reached
+}
 
 /// Replays `code` at [`START`] up to the call that ends `stop` bytes on, if it is affordable; `inner` stands 100h bytes on.
 fn reached_at(cpu: Cpu, code: &[u8], inner: &[u8], stop: usize) -> Option<Vec<State>> {
@@ -128,9 +147,88 @@ fn half_a_register_is_not_the_whole() {
     // mov rbx,0x1_0000_0005; mov bl,7 / mov ebx,ebx
     let load = [0x48, 0xBB, 5, 0, 0, 0, 1, 0, 0, 0];
     let byte = [&load[..], &[0xB3, 7], &CALL_RAX].concat();
-    assert_eq!(constants(&reached(Cpu::Amd64, &byte, &[]), RBX), [None]);
+    assert_eq!(constants(&reached(Cpu::Amd64, &byte, &[]), RBX), [Some(0x1_0000_0007)]);
+    // mov bl,dl, of which nothing is known.
+    let unknown = [&load[..], &[0x88, 0xD3], &CALL_RAX].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &unknown, &[]), RBX), [None]);
     let low = [&load[..], &[0x89, 0xDB], &CALL_RAX].concat();
     assert_eq!(constants(&reached(Cpu::Amd64, &low, &[]), RBX), [Some(5)]);
+}
+
+#[test]
+fn a_queue_of_the_only_thread_is_followed() {
+    // inc dword ptr [405000h], twice; mov ebx,[405000h]; call rax
+    let count = |from: u8| [0xFF, 0x05, 0xFA - from, 0x3F, 0, 0];
+    let load = [0x8B, 0x1D, 0xEE, 0x3F, 0, 0];
+    let code = [&count(0)[..], &count(6), &load, &CALL_RAX].concat();
+    assert_eq!(constants(&reached_alone(Cpu::Amd64, &code, &[]), RBX), [Some(2)]);
+    assert_eq!(constants(&reached(Cpu::Amd64, &code, &[]), RBX), [None], "others may count too");
+    // mov rdx,[rcx]; mov dword ptr [rdx],7 before the load: it may be the counter.
+    let wild = [0x48, 0x8B, 0x11, 0xC7, 0x02, 7, 0, 0, 0];
+    let load = [0x8B, 0x1D, 0xE5, 0x3F, 0, 0];
+    let code = [&count(0)[..], &count(6), &wild, &load, &CALL_RAX].concat();
+    assert_eq!(constants(&reached_alone(Cpu::Amd64, &code, &[]), RBX), [None]);
+    // What is called and not known may do anything.
+    let load = [0x8B, 0x1D, 0xEC, 0x3F, 0, 0];
+    let code = [&count(0)[..], &count(6), &CALL_RAX, &load, &CALL_RAX].concat();
+    assert_eq!(constants(&reached_alone(Cpu::Amd64, &code, &[]), RBX), [None]);
+}
+
+#[test]
+fn what_goes_through_a_vector_register_is_known() {
+    // mov rax,0x1_0000_0005; movq xmm0,rax; movups [rsp+20h],xmm0; mov rbx,[rsp+20h]; mov rcx,[rsp+28h]; call rax
+    let code = [
+        &[0x48, 0xB8, 5, 0, 0, 0, 1, 0, 0, 0, 0x66, 0x48, 0x0F, 0x6E, 0xC0][..],
+        &[0x0F, 0x11, 0x44, 0x24, 0x20, 0x48, 0x8B, 0x5C, 0x24, 0x20],
+        &[0x48, 0x8B, 0x4C, 0x24, 0x28],
+        &CALL_RAX,
+    ]
+    .concat();
+    let states = reached(Cpu::Amd64, &code, &[]);
+    assert_eq!(constants(&states, RBX), [Some(0x1_0000_0005)]);
+    assert_eq!(constants(&states, RCX), [Some(0)], "the upper half is zero");
+    // addps xmm0,xmm0 between.
+    let added = [&code[..15], &[0x0F, 0x58, 0xC0], &code[15..]].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &added, &[]), RBX), [None]);
+}
+
+#[test]
+fn sums_of_numbers_are_numbers() {
+    // mov ebx,3; shl ebx,4; imul ebx,ebx,5; sub ebx,10h; neg ebx; not ebx; call rax
+    let sums = [
+        &[0xBB, 3, 0, 0, 0, 0xC1, 0xE3, 4, 0x6B, 0xDB, 5, 0x83, 0xEB, 0x10][..],
+        &[0xF7, 0xDB, 0xF7, 0xD3],
+        &CALL_RAX,
+    ]
+    .concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &sums, &[]), RBX), [Some(223)]);
+    // xor ebx,ebx; cmp ebx,0; sete bl; call rax
+    let set = [&[0x31, 0xDB, 0x83, 0xFB, 0, 0x0F, 0x94, 0xC3][..], &CALL_RAX].concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &set, &[]), RBX), [Some(1)]);
+    // mov ebx,5; bt ebx,2; mov ecx,0; jb on; mov ecx,1; on: call rax
+    let bit = [
+        &[0xBB, 5, 0, 0, 0, 0x0F, 0xBA, 0xE3, 2, 0xB9, 0, 0, 0, 0][..],
+        &[0x72, 5, 0xB9, 1, 0, 0, 0],
+        &CALL_RAX,
+    ]
+    .concat();
+    assert_eq!(constants(&reached(Cpu::Amd64, &bit, &[]), RCX), [Some(0)]);
+}
+
+#[test]
+fn what_was_written_to_is_one_range_where_it_meets() {
+    let mut written = Written::default();
+    written.mark((None, 8), 8);
+    written.mark((None, 24), 8);
+    assert!(!written.touches((None, 16), 8) && written.touches((None, 12), 8));
+    written.mark((None, 16), 8);
+    assert!(written.covers((None, 8), 24) && !written.covers((None, 8), 25));
+    let mut other = Written::default();
+    other.mark((None, 0), 8);
+    other.join(&written);
+    assert!(other.covers((None, 0), 32) && !other.touches((None, 32), 8));
+    other.all();
+    assert!(other.touches((None, 1 << 40), 1));
 }
 
 #[test]
@@ -282,4 +380,29 @@ fn a_register_is_set_to_minus_one() {
     assert_eq!(constants(&states, RBX), [Some(0xffff_ffff)]);
     let states = reached(Cpu::Amd64, &[&[0x80, 0xCB, 0xFF][..], &CALL_RAX].concat(), &[]);
     assert_eq!(constants(&states, RBX), [None]);
+}
+
+#[test]
+fn a_loop_is_what_leads_back_to_its_head() {
+    // test ecx,ecx; je behind; again: dec ecx; jne again; jmp behind; nop..; behind: mov ebx,7; call rax
+    let code = [
+        &[0x85, 0xC9, 0x74, 0x06, 0xFF, 0xC9, 0x75, 0xFC, 0xEB, 0x00][..],
+        &[0xBB, 7, 0, 0, 0],
+        &CALL_RAX,
+    ]
+    .concat();
+    assert!(constants(&reached(Cpu::Amd64, &code, &[]), RBX).iter().all(|held| *held == Some(7)));
+    let decode = |code: &[u8]| {
+        let file = Synth::new(Cpu::Amd64).memory(START, code).build();
+        let dump = Dump::parse(&file).unwrap();
+        let width = dump.system.pointer_width;
+        Function::read(&dump.memory, START, width, || true, |_| true).unwrap()
+    };
+    let function = decode(&code);
+    let in_loop = function.blocks.iter().filter(|block| block.is_in_loop).count();
+    assert_eq!((function.blocks.len(), in_loop), (5, 1));
+    // Jumps back from everywhere to everywhere are not looked at one by one.
+    let many: Vec<u8> = (0..1000).flat_map(|_| [0x75, 0x80]).collect();
+    let code = [&[0x90; 0x80][..], &many, &[0xC3]].concat();
+    assert!(decode(&code).blocks.iter().filter(|block| block.is_in_loop).count() > 900);
 }

@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 /// INFINITE (WaitForSingleObject, Windows API reference).
 const INFINITE: u64 = 0xffff_ffff;
+/// As many threads that run are not counted any more.
+const MANY: u8 = 4;
 /// Keys of threads that were waited for, behind those of frames and callbacks.
 const ENDED: u64 = 1 << 40;
 
@@ -33,6 +35,9 @@ impl Run<'_, '_> {
             && self.is_code(start)
         {
             self.started.insert(thread, (start, argument(passed)));
+        }
+        if started_by(name).is_some() {
+            state.running = state.running.saturating_add(1).min(MANY);
         }
         let is_wait = matches!(name, "WaitForSingleObject" | "WaitForSingleObjectEx");
         let is_forever =
@@ -61,6 +66,12 @@ impl Run<'_, '_> {
         let mut entry = start_state(self, key, &state.calls);
         entry.memory = Rc::clone(&state.memory);
         entry.assumed = Rc::clone(&state.assumed);
+        entry.written = Rc::clone(&state.written);
+        entry.is_alone = state.is_alone;
+        entry.running = state.running;
+        if entry.running < MANY {
+            entry.running = entry.running.saturating_sub(1);
+        }
         self.pass_argument(&mut entry, argument);
         let was_of_ended = std::mem::replace(&mut self.is_of_ended, true);
         let outcome = self.function_from(start, entry, None);
@@ -71,8 +82,14 @@ impl Run<'_, '_> {
                 state.memory = returned.memory;
                 state.calls = returned.calls;
                 state.assumed = returned.assumed;
+                state.written = returned.written;
+                state.is_alone &= returned.is_alone;
+                state.running = returned.running;
             }
-            None => state.clobber(None, 0, |symbol| self.is_stack(symbol)),
+            None => {
+                state.clobber(None, 0, |symbol| self.is_stack(symbol));
+                state.is_alone = false;
+            }
         }
         Some(())
     }

@@ -1,5 +1,6 @@
 //! What the registers and the memory of a function hold while it is replayed: constants, and symbols for what is not known.
 
+use super::written::Written;
 use crate::dump::memory::PointerWidth;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -86,6 +87,8 @@ pub(super) struct Symbols {
     known: HashMap<Origin, Symbol>,
     /// Of each symbol, whether it may stand for several things: it was given in a loop.
     many: Vec<bool>,
+    /// Of each symbol, whether it may be the address of anything.
+    wild: Vec<bool>,
 }
 
 impl Symbols {
@@ -95,11 +98,24 @@ impl Symbols {
         let symbol = *self.known.entry(origin).or_insert(next);
         if symbol == next {
             self.many.push(false);
+            self.wild.push(matches!(origin, Origin::Read(..) | Origin::Entry(..)));
         }
         if let Some(many) = self.many.get_mut(symbol.0) {
             *many |= is_in_loop;
         }
         symbol
+    }
+
+    /// Whether a symbol may be the address of anything: it was read, or given back by who knows what.
+    pub(super) fn is_wild(&self, symbol: Symbol) -> bool {
+        self.wild.get(symbol.0).copied().unwrap_or(true)
+    }
+
+    /// Notes that a symbol may be the address of anything.
+    pub(super) fn make_wild(&mut self, symbol: Symbol) {
+        if let Some(wild) = self.wild.get_mut(symbol.0) {
+            *wild = true;
+        }
     }
 
     /// Whether a symbol may stand for several things.
@@ -108,11 +124,21 @@ impl Symbols {
     }
 }
 
+/// What the flags tell of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `cmp`.
+    Compare,
+    /// `test`.
+    Test,
+    /// The result of a sum, on both sides: of carry and overflow nothing is known.
+    Result,
+}
+
 /// A comparison that a branch may go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Compared {
-    /// `test`, not `cmp`.
-    pub(super) is_test: bool,
+    pub(super) kind: Kind,
     pub(super) left: Value,
     pub(super) right: Value,
     /// Bytes compared.
@@ -132,10 +158,18 @@ pub(super) struct State {
     pub(super) assumed: Rc<BTreeSet<Symbol>>,
     /// A loop can have been left since its round began.
     pub(super) is_open: bool,
+    /// The words of xmm0 to xmm15: two on x64, four on x86.
+    pub(super) vectors: Rc<[[Value; 4]; 16]>,
+    /// No thread but this one has run the program's code since it began, and those in [`Self::running`].
+    pub(super) is_alone: bool,
+    /// Threads that were started and whose ends were not waited for.
+    pub(super) running: u8,
+    /// What of the memory that began as zeros has been written to.
+    pub(super) written: Rc<Written>,
 }
 
 /// Most values in memory that are kept.
-const MAX_MEMORY: usize = 512;
+const MAX_MEMORY: usize = 1024;
 
 impl State {
     pub(super) fn register(&self, number: usize) -> Value {
@@ -168,6 +202,22 @@ impl State {
             Rc::make_mut(&mut self.assumed).extend(other.assumed.iter());
         }
         self.is_open |= other.is_open;
+        if self.vectors != other.vectors {
+            let vectors = Rc::make_mut(&mut self.vectors).iter_mut().flatten();
+            for (mine, theirs) in vectors.zip(other.vectors.iter().flatten()) {
+                *mine = mine.or(*theirs);
+            }
+        }
+        self.is_alone &= other.is_alone;
+        self.running = self.running.max(other.running);
+        if self.written != other.written {
+            Rc::make_mut(&mut self.written).join(&other.written);
+        }
+    }
+
+    /// Whether no other thread of the program runs.
+    pub(super) fn is_single(&self) -> bool {
+        self.is_alone && self.running == 0
     }
 
     /// Forgets what a store of `size` bytes may change. Where it goes is not known: everything outside of the frames is forgotten.
@@ -179,9 +229,13 @@ impl State {
     ) {
         let Some((base, offset)) = place else {
             Rc::make_mut(&mut self.memory).retain(|(base, _), _| base.is_some_and(&stack));
+            Rc::make_mut(&mut self.written).all();
             return;
         };
         let end = offset.saturating_add_unsigned(size);
+        if !base.is_some_and(&stack) {
+            self.mark((base, offset), size);
+        }
         // What is kept is at most 8 bytes long.
         let touched: Vec<Spot> = self
             .memory
@@ -191,6 +245,13 @@ impl State {
             .collect();
         for spot in touched {
             Rc::make_mut(&mut self.memory).remove(&spot);
+        }
+    }
+
+    /// Notes that so many bytes of a place have been written to.
+    pub(super) fn mark(&mut self, place: Spot, size: u64) {
+        if !self.written.is_all() && !self.written.covers(place, size) {
+            Rc::make_mut(&mut self.written).mark(place, size);
         }
     }
 

@@ -338,6 +338,40 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::ClearedWhileListed,
+        Group::DebugRecord,
+        &[
+            w(
+                MemoryReleased,
+                2.0,
+                "released without Delete, the section stays on the list, and the memory was cleared for its next owner",
+            ),
+            w(Corrupted, 1.0, "somebody else than Delete has cleared the section"),
+            w(Deleted, -2.5, "Delete takes the record off the list before it clears the section"),
+            w(NeverInitialized, -1.7, "the section was initialised, or one that lay here before"),
+        ],
+    ),
+    row(
+        FindingId::ZerosGoOn,
+        Group::Contents,
+        &[
+            w(NeverInitialized, 0.4, "what was never made is often zero as a whole"),
+            w(Deleted, -0.3, "what was made and used mostly has data around its section"),
+        ],
+    ),
+    row(
+        FindingId::ZerosAmidData,
+        Group::Contents,
+        &[
+            w(Deleted, 0.4, "what was made and used has data around its section"),
+            w(
+                NeverInitialized,
+                -0.6,
+                "the object around it is in use, and a section in use was made",
+            ),
+        ],
+    ),
+    row(
         FindingId::SleepersNotCounted,
         Group::Waiters,
         &[

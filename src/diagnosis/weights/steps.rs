@@ -81,6 +81,20 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::LiveLocal,
+        Group::Release,
+        &[w(MemoryReleased, -2.5, "the memory of a live function's locals is not given back")],
+    ),
+    row(
+        FindingId::MadeElsewhereInBlock,
+        Group::Beginning,
+        &[
+            w(BadPointer, 2.0, "the section of such an object is elsewhere in it"),
+            w(NeverInitialized, -0.7, "another class may be as large, and forget its section"),
+            w(Corrupted, -1.5, "no section was made here to be written over"),
+        ],
+    ),
+    row(
         FindingId::InitializationPerhapsBehind,
         Group::Beginning,
         &[w(BadPointer, -1.5, "code initialises a section at just this address")],

@@ -1,0 +1,129 @@
+//! What the symbols of a replay are, by the registers and the memory of the dump.
+
+use super::Given;
+use super::run::Run;
+use super::step::RSP;
+use super::value::{State, Symbol, Value};
+use crate::crash::frame::Frame;
+use crate::image::registers::{Provenance, Register};
+use std::collections::{HashMap, HashSet};
+
+/// The values of symbols.
+#[derive(Debug, Default)]
+pub(super) struct Values {
+    /// By registers and by the failed call.
+    known: HashMap<Symbol, u64>,
+    /// By what memory holds now, which may have been written to since.
+    held: HashMap<Symbol, u64>,
+    /// Those of them that were found on a stack.
+    on_stack: HashSet<Symbol>,
+}
+
+impl Values {
+    /// What a value is.
+    pub(super) fn of(&self, run: &Run<'_, '_>, value: Value) -> Option<u64> {
+        match value {
+            Value::Constant(value) => Some(value),
+            Value::Symbol(symbol, offset) if !run.symbols.is_many(symbol) => {
+                let start = self.known.get(&symbol).or_else(|| self.held.get(&symbol))?;
+                Some(run.width.truncate(start.wrapping_add_signed(offset)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can have changed what a value was found by.
+    fn is_sure(&self, value: Value) -> bool {
+        match value {
+            Value::Symbol(symbol, _) => {
+                self.known.contains_key(&symbol) || self.on_stack.contains(&symbol)
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether registers or the failed call tell what a value is.
+    fn is_known(&self, value: Value) -> bool {
+        matches!(value, Value::Symbol(symbol, _) if self.known.contains_key(&symbol))
+    }
+
+    /// What is known of an argument.
+    pub(super) fn given(&self, run: &Run<'_, '_>, value: Value) -> Given {
+        let is_given_out = |value: Value| matches!(value, Value::Symbol(symbol, _) if run.allocated.contains(&symbol));
+        // What was given out is memory that is there; anything else was put into that place since.
+        let is_there = |at: &u64| run.scene.dump.memory.u8(*at).is_some();
+        match (
+            self.of(run, value)
+                .filter(|at| !is_given_out(value) || self.is_known(value) || is_there(at)),
+            value,
+        ) {
+            (Some(at), _) if self.is_sure(value) => Given::Value(at),
+            (Some(at), _) => Given::Perhaps(at),
+            (None, Value::Symbol(symbol, offset)) if run.allocated.contains(&symbol) => {
+                Given::Behind(offset, run.sizes.get(&symbol).copied())
+            }
+            _ => Given::Unknown,
+        }
+    }
+
+    /// Notes that a value is this one, as far as nothing else is known.
+    fn note(&mut self, run: &Run<'_, '_>, value: Value, actual: u64, is_sure: bool) {
+        if let Value::Symbol(symbol, offset) = value {
+            let start = run.width.truncate(actual.wrapping_add_signed(offset.wrapping_neg()));
+            let values = match is_sure {
+                true => &mut self.known,
+                false => &mut self.held,
+            };
+            values.entry(symbol).or_insert(start);
+        }
+    }
+
+    /// Learns from what a frame's registers hold.
+    pub(super) fn learn_registers(&mut self, run: &Run<'_, '_>, state: &State, frame: &Frame) {
+        // What was taken off the stack is counted, not known: the stack pointer comes last.
+        let (top, rest): (Vec<_>, Vec<_>) =
+            Register::ALL.into_iter().enumerate().partition(|(number, _)| *number == RSP);
+        for (number, register) in rest.into_iter().chain(top) {
+            let is_kept = register.is_nonvolatile(run.width)
+                && frame.registers.provenance(register) != Provenance::AtLeast;
+            if let Some(actual) = frame.registers.get(register).filter(|_| is_kept) {
+                self.note(run, state.register(number), actual, true);
+            }
+        }
+    }
+
+    /// Learns from the stack, then from other memory, as far as nothing seen has written to it since.
+    pub(super) fn learn_memory(&mut self, run: &Run<'_, '_>, state: &State) {
+        for stacks_only in [true, false, false] {
+            for ((base, offset), (value, size)) in state.memory.iter() {
+                let is_stack = base.is_some_and(|base| run.is_stack(base));
+                // Below the stack pointer others have written since.
+                let is_gone = || match state.register(RSP) {
+                    Value::Symbol(top, at) => *base != Some(top) || *offset < at,
+                    _ => true,
+                };
+                let is_left_out = stacks_only && !is_stack || is_stack && is_gone();
+                if *size != run.width.bytes() || is_left_out {
+                    continue;
+                }
+                let place = base.map_or(Value::Constant(0), |base| Value::Symbol(base, 0));
+                let address = self.of(run, place.plus(*offset, run.width));
+                let actual = address.and_then(|at| run.scene.dump.memory.pointer(at, run.width));
+                if let Some(actual) = actual {
+                    if let (true, Value::Symbol(symbol, _)) = (is_stack, value)
+                        && !self.held.contains_key(symbol)
+                    {
+                        self.on_stack.insert(*symbol);
+                    }
+                    self.note(run, *value, actual, false);
+                }
+            }
+        }
+    }
+
+    /// Whether a value can be this one; where nothing else is known, it is.
+    pub(super) fn is_possible(&mut self, run: &Run<'_, '_>, value: Value, actual: u64) -> bool {
+        self.note(run, value, actual, true);
+        self.of(run, value).is_none_or(|known| known == actual)
+    }
+}
