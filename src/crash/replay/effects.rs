@@ -2,17 +2,17 @@
 
 use super::call::gives_out;
 use super::run::{Run, started_by};
+use super::step::RCX;
 use super::value::{Spot, State, Symbol, Value};
 use crate::crash::operation::{self, Operation};
 use crate::image::pe::Image;
 use iced_x86::{Instruction, Mnemonic};
+use std::rc::Rc;
 
 /// Number of rsi.
 const RSI: usize = 6;
 /// Number of rdi.
 const RDI: usize = 7;
-/// Number of rcx.
-const RCX: usize = 1;
 /// Bytes that a string instruction may write when its count is not known.
 const STRING: u64 = 0x1000;
 /// Bytes that a function may write to which an address is passed.
@@ -158,7 +158,7 @@ impl Run<'_, '_> {
         let is_wild = |base| !self.is_stack(base) && self.symbols.is_wild(base);
         if state.is_alone && place.and_then(|(base, _)| base).is_some_and(is_wild) {
             self.forget_numbers(state, |_| true);
-            std::rc::Rc::make_mut(&mut state.written).all();
+            Rc::make_mut(&mut state.written).all();
         }
     }
 
@@ -170,7 +170,7 @@ impl Run<'_, '_> {
         let lost: Vec<Spot> =
             state.memory.iter().filter(|held| is_lost(*held)).map(|(spot, _)| *spot).collect();
         if !lost.is_empty() {
-            let memory = std::rc::Rc::make_mut(&mut state.memory);
+            let memory = Rc::make_mut(&mut state.memory);
             lost.iter().for_each(|spot| {
                 memory.remove(spot);
             });

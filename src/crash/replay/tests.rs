@@ -18,8 +18,15 @@ const IMPORT_SLOT: u32 = 0x7000;
 
 const APP: &str = "C:\\Program Files\\Contoso\\app.exe";
 
-/// Replays as [`reached_at`] does, as the only thread of a program whose data at 40_5000h began as zeros.
-fn reached_alone(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+/// Replays `code` at [`START`] up to the call that ends `stop` bytes on, if it is affordable; `inner` stands 100h bytes on. Where it runs
+/// alone, as the only thread of a program whose data at 40_5000h began as zeros.
+fn reached_as(
+    cpu: Cpu,
+    code: &[u8],
+    inner: &[u8],
+    stop: usize,
+    is_alone: bool,
+) -> Option<Vec<State>> {
     let file = Synth::new(cpu)
         .module(0x40_0000, 0x1_0000, APP, [1, 0, 0, 0])
         .memory(START, code)
@@ -29,25 +36,20 @@ fn reached_alone(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
     let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
     let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
     let mut run = Run::new(scene);
-    run.zeros.push((0x40_5000, 0x40_6000));
     let mut state = start_state(&mut run, 1, &[]);
-    state.is_alone = true;
-    run.function_from(START, state, Some(START + code.len() as u64)).unwrap().reached
+    if is_alone {
+        run.zeros.push((0x40_5000, 0x40_6000));
+        state.is_alone = true;
+    }
+    Some(run.function_from(START, state, Some(START + stop as u64))?.reached)
 }
 
-/// Replays `code` at [`START`] up to the call that ends `stop` bytes on, if it is affordable; `inner` stands 100h bytes on.
+fn reached_alone(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+    reached_as(cpu, code, inner, code.len(), true).unwrap()
+}
+
 fn reached_at(cpu: Cpu, code: &[u8], inner: &[u8], stop: usize) -> Option<Vec<State>> {
-    let file = Synth::new(cpu)
-        .module(0x40_0000, 0x1_0000, APP, [1, 0, 0, 0])
-        .memory(START, code)
-        .memory(START + 0x100, inner)
-        .build();
-    let dump = Dump::parse(&file).unwrap();
-    let images = Images::new(&dump.memory, [(0x40_0000, 0x1_0000)]);
-    let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
-    let mut run = Run::new(scene);
-    let state = start_state(&mut run, 1, &[]);
-    Some(run.function_from(START, state, Some(START + stop as u64))?.reached)
+    reached_as(cpu, code, inner, stop, false)
 }
 
 /// What holds at the call that ends `code`, each time that it may be come to.
