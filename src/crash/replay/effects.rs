@@ -227,6 +227,10 @@ impl Run<'_, '_> {
             None => self.scene.images.module_at(at.cast_unsigned()).is_some(),
         };
         let places: Vec<Spot> = places.filter(is_data).collect();
+        // What it writes through such a pointer may be anything's.
+        for place in places.iter().filter(|_| !is_plain) {
+            self.forget_aliases(state, Some(*place));
+        }
         match (name, arguments) {
             ("memset", [to, with, Value::Constant(size), _]) if size <= COPIED => {
                 self.fill(state, to.place(), size, with);
