@@ -15,6 +15,7 @@ pub mod instruction;
 pub mod left_by_jump;
 pub mod locals;
 pub mod locate;
+pub mod named;
 pub mod names;
 pub mod operation;
 pub mod provider;

@@ -66,6 +66,20 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See corrupted; if the symbol is not a section, see bad-pointer."],
     },
     Explanation {
+        subject: Finding(FindingId::StaticNotNamed),
+        title: "Static data that no code names",
+        means: "Neither the code nor the constants of the module hold the section's address, or one a few bytes before it. The program came to it by a pointer that it computed: it lies in an array, or in a static buffer that the program hands out in pieces.",
+        arises: &[
+            "A pool or an arena in static data, whose pieces hold objects.",
+            "A static array of objects that have sections.",
+        ],
+        confirm: &[
+            run("ln SECTION", "With symbols: the array or the buffer that it lies in."),
+            run("ub CALLER", "Where the caller has the address from."),
+        ],
+        fix: &["See memory-released, if the buffer's pieces are given back; else corrupted."],
+    },
+    Explanation {
         subject: Finding(FindingId::ContentsBeginHere),
         title: "A text begins exactly here",
         means: "All of the section is text, and the text begins at the very address that was passed. An overrun would begin before it.",

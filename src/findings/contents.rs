@@ -3,9 +3,11 @@
 
 use super::text::{self, Text};
 use super::{Case, Finding, FindingId, field_at, has};
+use crate::crash::named;
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::{CriticalSection, search, spin_count};
 use crate::dump::heap::{self, BlockState};
+use crate::dump::modules::Module;
 
 /// Pointers to code, side by side, that make a table of functions.
 const TABLE: u64 = 2;
@@ -172,6 +174,23 @@ fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
         ),
         "ModuleList",
     ));
+    not_named(case, section.address, module, findings);
+}
+
+/// No code names the static data that the section lies in; see [`named::is_named`].
+fn not_named(case: Case<'_, '_>, section: u64, module: &Module, findings: &mut Vec<Finding>) {
+    let image = case.scene.images.module_at(module.base);
+    if image.and_then(|image| named::is_named(case.scene, image, section)) == Some(false) {
+        findings.push(Finding::new(
+            FindingId::StaticNotNamed,
+            format!(
+                "No code or constant of {} names this place, or the {:#x} bytes before it: the program comes to it by a pointer.",
+                module.file_name(),
+                named::REACH
+            ),
+            format!("code and constants of {}", module.file_name()),
+        ));
+    }
 }
 
 /// Other memory lies where a module was.

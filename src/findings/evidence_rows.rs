@@ -184,6 +184,7 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::EveryFieldForeign,
             FindingId::HeadForeign,
             FindingId::StaticStorageWritten,
+            FindingId::StaticNotNamed,
         ],
         remark: "",
     },

@@ -228,6 +228,8 @@ pub enum FindingId {
     FunctionTableInside,
     /// Static data of a module holds bytes that neither the loader nor ntdll put there.
     StaticStorageWritten,
+    /// No code of the module names that static data.
+    StaticNotNamed,
     /// A text begins exactly at the address and fills the section.
     ContentsBeginHere,
     /// A text that begins before the address fills the section.
@@ -493,6 +495,7 @@ impl FindingId {
             Self::PointsToSection => "points-to-section",
             Self::FunctionTableInside => "function-table-inside",
             Self::StaticStorageWritten => "static-storage-written",
+            Self::StaticNotNamed => "static-not-named",
             Self::ContentsBeginHere => "contents-begin-here",
             Self::ContentsBeginBefore => "contents-begin-before",
             Self::ContentsBeginWithMemory => "contents-begin-with-memory",

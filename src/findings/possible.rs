@@ -26,7 +26,8 @@ const MAX_OBJECT: u64 = 0x400;
 /// - situation: an initialisation, a deletion or a release that never ran, on any way that the program can have come, did not happen.
 /// - example: `if (flags & SHARED) InitializeCriticalSection(&lock)` in a function that was called with 0; nothing else initialises it.
 /// - handling: all calls that the replayed code can have made so far (see [`crate::crash::replay::replay`]); a call whose argument lies in memory that
-///   was given out is about another object where the section is static data, or lies at another offset. That nothing gives the memory back
+///   was given out is about another object where the section is static data, or lies at another offset and no block was given back, behind
+///   which a heap may cut its memory anew. That nothing gives the memory back
 ///   is said of heap blocks in use only, of at most 400h bytes: pools hand out their memory without a call, and fill what
 ///   comes back. Nothing is said where some code could not be followed.
 /// - test: `what_no_code_can_have_done` (tests/accuracy).
@@ -85,7 +86,7 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
 /// - situation: the address of one member was passed for that of another, or an index or a base is wrong.
 /// - example: all of three voices are 68h bytes with a section at +38h; the call was given +28h of a voice.
 /// - handling: blocks in use, of just the size that was asked for where a section is initialised in what was given out; each such initialisation
-///   is at another offset, and none is of what is not known.
+///   is at another offset, the same one, and none is of what is not known.
 /// - test: `sections_are_made_at_another_place_of_the_block` (tests/accuracy).
 fn elsewhere_in_block(case: Case<'_, '_>, calls: &[Past], findings: &mut Vec<Finding>) {
     let Some(section) = case.section.map(|section| section.address) else { return };
@@ -107,9 +108,11 @@ fn elsewhere_in_block(case: Case<'_, '_>, calls: &[Past], findings: &mut Vec<Fin
             _ => return,
         }
     }
+    // Sections at several offsets are an array's: this may be one more of them.
+    let is_one = others.iter().all(|(at, _)| Some(*at) == others.first().map(|(at, _)| *at));
     let is_here = others.iter().any(|(at, _)| *at == offset);
-    let Some((at, code)) = others.first().filter(|_| !is_here && block.state == BlockState::Busy)
-    else {
+    let is_elsewhere = is_one && !is_here && block.state == BlockState::Busy;
+    let Some((at, code)) = others.first().filter(|_| is_elsewhere) else {
         return;
     };
     findings.push(Finding::new(
@@ -215,12 +218,17 @@ impl Place {
             let is_behind = matches!(given, Given::Behind(..));
             Some(call.is_of_earlier || replay.knows_block && is_behind)
         };
+        let is_release = |call: &Past| {
+            matches!(Step::Release.argument_of(&call.name), Some((_, Object::Block)))
+                || matches!(call.name.as_str(), "HeapDestroy" | "RtlDestroyHeap")
+        };
+        let is_cut = !replay.knows_block && calls.iter().any(is_release);
         let calls = calls.iter().filter(|call| is_other(call) != Some(true));
-        let chances = calls.map(|call| self.chance_of(case, call, step));
+        let chances = calls.map(|call| self.chance_of(case, call, step, is_cut));
         chances.max().unwrap_or(Chance::None)
     }
 
-    fn chance_of(&self, case: Case<'_, '_>, call: &Past, step: Step) -> Chance {
+    fn chance_of(&self, case: Case<'_, '_>, call: &Past, step: Step, is_cut: bool) -> Chance {
         let destroys = matches!(call.name.as_str(), "HeapDestroy" | "RtlDestroyHeap");
         let Some((which, object)) = step.argument_of(&call.name) else {
             let is_chance = destroys && step == Step::Release && !self.is_static;
@@ -238,7 +246,9 @@ impl Place {
                 Chance::Known(call.at)
             }
             Some(Given::Value(_)) => Chance::None,
-            Some(Given::Behind(bytes, _)) if self.is_static || !self.fits(object, *bytes) => {
+            Some(Given::Behind(bytes, _))
+                if self.is_static || !is_cut && !self.fits(object, *bytes) =>
+            {
                 Chance::None
             }
             _ if can_be => Chance::Unknown,

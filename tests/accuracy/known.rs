@@ -31,12 +31,10 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "m-f-del-state-behind-x64-woa-events-wer",
             "m-f-raw-same-twice-x64-woa-events-wer",
             "m-guests-x64-new-full",
-            "u-ptr-shifted-x86-new-procdump-ma",
             "u-rel-anew-x64-woa-wer",
             "u-share-enter-x64-new-procdump-ma",
             "w-aplugin-thread-x86-old-full",
             "w-apreview-x64-woa-full",
-            "w-bcall-x86-new-procdump-ma",
             "w-blogout-x64-woa-wer",
             "w-bservers-x86-new-procdump-ma",
             "w-ccell-x86-new-full",
@@ -136,12 +134,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
     ),
     (
         "released memory is another object's now, in a pool of the program or with numbers in it: that looks like an overwrite",
-        &[
-            "q-frame-ring-x86-new-wer",
-            "w-cpooled-x64-new-procdump-ma",
-            "w-cweekdays-x86-new-procdump-ma",
-            "x-finode-x64-woa-full",
-        ],
+        &["q-frame-ring-x86-new-wer", "w-cweekdays-x86-new-procdump-ma", "x-finode-x64-woa-full"],
     ),
     (
         "a wild index, or a pointer into a place that is free: nothing in the dump tells it from memory given back",

@@ -308,7 +308,7 @@ fn what_no_code_can_have_done() {
         assert_finding(name, "no-initialization-behind", false);
     }
     // On a way that the program can have come.
-    assert_finding("w-csegment-x86-new-full", "release-perhaps-behind", true);
+    assert_finding("m-f-gone-janitor-x64-woa-procdump-ma", "release-perhaps-behind", true);
 }
 
 #[test]
@@ -334,6 +334,22 @@ fn a_block_that_was_given_out_again_is_another() {
         assert_finding(name, "no-initialization-behind", true);
     }
     assert_finding("enter-closed-x64-new-full", "no-initialization-behind", false);
+}
+
+#[test]
+fn what_no_code_names_was_placed_by_the_program() {
+    assert_finding("w-cpooled-x64-new-procdump-ma", "static-not-named", true);
+    for name in
+        ["w-cweekdays-x86-new-procdump-ma", "n-pairs-x64-new-full", "q-user-x86-new-procdump-ma"]
+    {
+        assert_finding(name, "static-not-named", false);
+    }
+}
+
+#[test]
+fn a_variable_holds_what_it_was_given() {
+    assert_finding("n-gone-text-x86-new-full", "release-behind", true);
+    assert_finding("x-flocking-x86-new-procdump-ma", "deletion-behind", true);
 }
 
 #[test]

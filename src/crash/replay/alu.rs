@@ -4,6 +4,7 @@ use super::run::Run;
 use super::step::{RSP, is_taken, number};
 use super::value::{Compared, Kind, Origin, State, Value};
 use iced_x86::{ConditionCode, Instruction, Mnemonic, OpKind};
+use std::rc::Rc;
 
 impl Run<'_, '_> {
     /// The result of an instruction that writes its first operand and nothing else; `None` where it is not known how, or where a place in
@@ -15,7 +16,7 @@ impl Run<'_, '_> {
             1 | 2 if one.op0_kind() == OpKind::Memory && !one.has_lock_prefix() => {
                 let (left, size) = self.operand(state, one, 0);
                 let value = self.sum(state, one, left, size)?;
-                matches!(value, Value::Constant(_)).then_some(value)
+                matches!(value, Value::Constant(_) | Value::Symbol(..)).then_some(value)
             }
             _ => None,
         }
@@ -53,9 +54,18 @@ impl Run<'_, '_> {
     }
 
     /// Whether a condition holds, where that is known.
-    fn decided(&self, state: &State, one: &Instruction) -> Option<bool> {
-        // What was given out counts as not 0 on the ways that branches take, not here.
-        is_taken(one, state.compared, |_| false)
+    pub(super) fn decided(&self, state: &mut State, one: &Instruction) -> Option<bool> {
+        let is_given = |symbol| self.allocated.contains(&symbol);
+        let is_one = |symbol| !self.symbols.is_many(symbol);
+        let taken = is_taken(one, state.compared, is_given, is_one);
+        let compared = state.compared.filter(|_| taken.is_some());
+        // What was given out counts as not 0.
+        if let Some(Compared { left: Value::Symbol(given, _), right, .. }) = compared
+            && (right == Value::Constant(0) || right == Value::Symbol(given, 0))
+        {
+            Rc::make_mut(&mut state.assumed).insert(given);
+        }
+        taken
     }
 
     /// What an instruction makes of its first operand.
@@ -82,12 +92,12 @@ impl Run<'_, '_> {
         };
         let Value::Constant(amount) = right else {
             return match (kind, left) {
-                (Mnemonic::Add, Value::Constant(left)) => {
+                (Mnemonic::Add, Value::Constant(left)) if right != Value::Unknown => {
                     Some(right.plus(left.cast_signed(), self.width))
                 }
-                (Mnemonic::Add | Mnemonic::Sub | Mnemonic::And | Mnemonic::Or, _) => {
-                    Some(Value::Unknown)
-                }
+                (Mnemonic::Add, left) => Some(self.somewhere_in(left, right)),
+                (Mnemonic::Sub, left) => Some(self.somewhere_in(left, Value::Unknown)),
+                (Mnemonic::And | Mnemonic::Or, _) => Some(Value::Unknown),
                 _ => None,
             };
         };
@@ -99,7 +109,9 @@ impl Run<'_, '_> {
             (Mnemonic::Or, _) if is_all_ones(amount, size) => {
                 Value::Constant(amount.cast_unsigned())
             }
-            (Mnemonic::And, Value::Symbol(..) | Value::Unknown) if is_of_stack => {
+            (Mnemonic::And, Value::Symbol(..) | Value::Within(_) | Value::Unknown)
+                if is_of_stack =>
+            {
                 self.new_stack(Origin::Rounded(self.path, one.ip()))
             }
             (_, Value::Constant(left)) => Value::Constant(of_numbers(kind, left, amount, size)?),

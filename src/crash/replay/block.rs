@@ -1,14 +1,21 @@
 //! The running of a block, and what a function gives back to its caller.
 
 use super::run::Run;
-use super::step::{RSP, is_taken};
+use super::step::RSP;
 use super::value::{State, Value};
 use crate::image::registers::Register;
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory};
-use std::rc::Rc;
 
 /// Most calls that are kept in order.
 const MAX_CALLS: usize = 1024;
+
+/// What holds where a call that was looked for is come to.
+#[derive(Debug)]
+pub(super) struct Reached {
+    pub(super) state: State,
+    /// The calls noted so far: those behind them were come to afterwards only.
+    pub(super) noted: usize,
+}
 
 /// How a replayed function ended.
 #[derive(Debug, Default)]
@@ -16,7 +23,7 @@ pub(super) struct Outcome {
     /// What holds where it has returned, when it does.
     pub(super) returned: Option<State>,
     /// What holds at the call that was looked for, each time that it may have been come to.
-    pub(super) reached: Vec<State>,
+    pub(super) reached: Vec<Reached>,
     /// Some way through it cannot be followed.
     pub(super) is_lost: bool,
     /// That way is one of a table of jumps.
@@ -66,7 +73,8 @@ impl Run<'_, '_> {
             match one.flow_control() {
                 FlowControl::Call | FlowControl::IndirectCall => {
                     if stop == Some(one.next_ip()) {
-                        outcome.reached.push(state.clone());
+                        let noted = self.calls.len();
+                        outcome.reached.push(Reached { state: state.clone(), noted });
                         if !is_in_loop {
                             return Some(End::Stops);
                         }
@@ -94,13 +102,7 @@ impl Run<'_, '_> {
                     return Some(End::Stops);
                 }
                 FlowControl::ConditionalBranch => {
-                    let is_given = |symbol| self.allocated.contains(&symbol);
-                    let taken = is_taken(one, state.compared, is_given);
-                    let compared = state.compared.filter(|_| taken.is_some());
-                    if let Some(Value::Symbol(given, _)) = compared.map(|compared| compared.left) {
-                        Rc::make_mut(&mut state.assumed).insert(given);
-                    }
-                    return Some(End::Branches(taken));
+                    return Some(End::Branches(self.decided(state, one)));
                 }
                 FlowControl::UnconditionalBranch => return Some(End::Branches(Some(true))),
                 FlowControl::Interrupt | FlowControl::Exception => return Some(End::Stops),

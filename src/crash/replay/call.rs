@@ -2,14 +2,14 @@
 
 use super::block::Last;
 use super::function::decode;
+use super::known::{JUMPS, bytes_taken_by, ends, gives_block, gives_out, is_of_runtime};
 use super::run::{MAX_DEPTH, Run};
 use super::step::RSP;
-use super::value::{Origin, Spot, State, Symbol, Value};
+use super::value::{Origin, Spot, State, Value};
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::{CallKind, CallSite};
-use crate::image::exports::ExportTarget;
-use crate::image::images::ModuleImage;
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
+use std::rc::Rc;
 
 /// Registers that a call does not keep: rax, rcx, rdx, r8 to r11.
 const VOLATILE: [usize; 7] = [0, 1, 2, 8, 9, 10, 11];
@@ -24,81 +24,8 @@ const MAX_LENGTH: usize = 600;
 /// Most entries of a table of functions that the runtime library calls.
 const MAX_ENTRIES: u64 = 64;
 
-/// Functions that do not come back.
-const ENDS: &[&str] = &[
-    "ExitProcess",
-    "ExitThread",
-    "TerminateProcess",
-    "FreeLibraryAndExitThread",
-    "RtlExitUserThread",
-    "RtlExitUserProcess",
-    "_CxxThrowException",
-    "exit",
-    "_exit",
-    "quick_exit",
-    "abort",
-    "terminate",
-    "_amsg_exit",
-    "_endthreadex",
-    "_endthread",
-    "longjmp",
-];
-
-/// Whether a function of this name does not come back.
-pub(super) fn ends(name: &str) -> bool {
-    ENDS.contains(&name)
-}
-
-/// Whether a function of this name gives out memory (Windows API, C and C++ runtime libraries).
-#[must_use]
-pub fn gives_out(name: &str) -> bool {
-    const NAMES: [&str; 28] = [
-        "HeapAlloc",
-        "RtlAllocateHeap",
-        "HeapReAlloc",
-        "RtlReAllocateHeap",
-        "VirtualAllocEx",
-        "MapViewOfFileEx",
-        "_aligned_malloc",
-        "??_U@YAPAXI@Z",
-        "??_U@YAPEAX_K@Z",
-        "_Znwj",
-        "_Znwm",
-        "_Znaj",
-        "_Znam",
-        "_Znay",
-        "GlobalAlloc",
-        "LocalAlloc",
-        "CoTaskMemAlloc",
-        "VirtualAlloc",
-        "MapViewOfFile",
-        "LoadLibraryA",
-        "LoadLibraryW",
-        "LoadLibraryExW",
-        "malloc",
-        "calloc",
-        "realloc",
-        "??2@YAPAXI@Z",
-        "??2@YAPEAX_K@Z",
-        "_Znwy",
-    ];
-    NAMES.contains(&name)
-}
-
-/// Functions that go on elsewhere, in code that nothing here leads to.
-const JUMPS: &[&str] = &["_CxxThrowException", "longjmp", "RtlUnwind", "RtlUnwindEx"];
-
-/// Whether a function of this name gives out a block of a heap from its first byte on; those of the runtime libraries do but for a debug version.
-fn gives_block(name: &str, has_debug_runtime: impl FnOnce() -> bool) -> bool {
-    const OF_SYSTEM: [&str; 5] =
-        ["HeapAlloc", "RtlAllocateHeap", "LocalAlloc", "GlobalAlloc", "CoTaskMemAlloc"];
-    const OF_RUNTIME: [&str; 7] =
-        ["malloc", "calloc", "_Znwj", "_Znwm", "_Znwy", "??2@YAPAXI@Z", "??2@YAPEAX_K@Z"];
-    OF_SYSTEM.contains(&name) || OF_RUNTIME.contains(&name) && !has_debug_runtime()
-}
-
 /// What a call goes to.
-enum Target {
+pub(super) enum Target {
     /// A function that has a name, and its address where that is known.
     Named(String, Option<u64>),
     /// Code of the program.
@@ -122,13 +49,16 @@ impl Run<'_, '_> {
                     self.table(state, arguments, one)?;
                 }
                 self.effects(state, &name, arguments);
-                self.returns(state, arguments, address, one);
+                self.destroy_heap(state, &name, arguments, one.ip());
+                let taken = self.taken(&name, address);
+                self.returns(state, arguments, taken, one);
                 self.threads(state, &name, arguments, one)?;
                 self.note_zeros(&name, arguments, state.register(0));
                 self.note_heap(&name, arguments, state.register(0));
-                self.note_look_up(&name, arguments, state.register(0));
+                self.look_up(state, &name, arguments);
                 if let Value::Symbol(symbol, _) = state.register(0)
                     && !gives_out(&name)
+                    && !is_of_runtime(&name)
                 {
                     self.symbols.make_wild(symbol);
                 }
@@ -138,6 +68,7 @@ impl Run<'_, '_> {
                     self.allocated.insert(symbol);
                     self.given_out_by.insert(symbol, place);
                     self.note_room(&name, arguments, symbol);
+                    self.note_heap_of(&name, arguments, symbol);
                 }
                 Some(true)
             }
@@ -230,7 +161,8 @@ impl Run<'_, '_> {
             && before.is_some_and(|before| {
                 before.mnemonic() == Mnemonic::Add && before.op0_register() == one.op0_register()
             });
-        let is_call = self.is_at_entry(state) && !is_indexed && !is_sum;
+        let has_left = before.is_some_and(leaves_frame);
+        let is_call = (self.is_at_entry(state) || has_left) && !is_indexed && !is_sum;
         let (name, address) = match self.target(state, one) {
             Target::Named(name, address) => (name, address),
             Target::Code(start) if self.can_enter(start) && is_call => {
@@ -260,7 +192,7 @@ impl Run<'_, '_> {
         self.note(state, &name, one.ip(), arguments);
         self.effects(state, &name, arguments);
         self.returns(state, arguments, None, one);
-        let taken = address.and_then(|at| self.bytes_taken(at)).unwrap_or(0);
+        let taken = self.taken(&name, address).unwrap_or(0);
         self.give_back(state, if self.width == PointerWidth::Four { taken } else { 0 });
         Some(if ends(&name) { Last::Ends } else { Last::Returns })
     }
@@ -291,9 +223,25 @@ impl Run<'_, '_> {
         }
     }
 
-    fn load_argument(&mut self, state: &mut State, place: Option<Spot>, ip: u64) -> Value {
-        let is_held = place.is_some_and(|spot| state.memory.contains_key(&spot));
+    /// An argument on the stack; what an earlier call had there is none.
+    pub(super) fn load_argument(
+        &mut self,
+        state: &mut State,
+        place: Option<Spot>,
+        ip: u64,
+    ) -> Value {
+        let Some(spot) = place else { return Value::Unknown };
+        let is_held = state.memory.contains_key(&spot) && !state.passed.contains(&spot);
         if is_held { self.load(state, place, 4, ip) } else { Value::Unknown }
+    }
+
+    /// A function has had so many bytes of arguments, which it may write to: its caller stores those of the next call anew (Microsoft, "Argument
+    /// passing and naming conventions").
+    pub(super) fn mark_passed(state: &mut State, bytes: u64) {
+        let Some((base, top)) = state.register(RSP).place() else { return };
+        let words = (0..bytes.min(LOCAL)).step_by(4);
+        let spots = words.map(|offset| (base, top.saturating_add_unsigned(offset)));
+        Rc::make_mut(&mut state.passed).extend(spots);
     }
 
     /// A function of the system has come back.
@@ -301,7 +249,7 @@ impl Run<'_, '_> {
         &mut self,
         state: &mut State,
         arguments: [Value; 4],
-        at: Option<u64>,
+        taken: Option<u64>,
         one: &Instruction,
     ) {
         self.clobber_locals(state, arguments);
@@ -311,7 +259,7 @@ impl Run<'_, '_> {
         let result = self.symbol(Origin::Result(self.path, one.ip()));
         state.set(0, result);
         state.compared = None;
-        self.take_arguments(state, at, one);
+        self.take_arguments(state, taken, one);
     }
 
     /// What is called may do anything to what is not in a frame.
@@ -327,7 +275,8 @@ impl Run<'_, '_> {
             // It may start threads.
             state.is_alone = false;
         }
-        self.returns(state, arguments, at, one);
+        let taken = at.and_then(|at| self.bytes_taken(at));
+        self.returns(state, arguments, taken, one);
     }
 
     /// Locals whose addresses were passed may have been read and written to.
@@ -344,7 +293,7 @@ impl Run<'_, '_> {
 
     /// x86: a function may take its arguments off the stack. Where its code is not known, the caller's shows it when that makes the room anew
     /// (GCC); else the stack pointer is not known: arguments are found from wherever it is.
-    fn take_arguments(&mut self, state: &mut State, at: Option<u64>, one: &Instruction) {
+    fn take_arguments(&mut self, state: &mut State, taken: Option<u64>, one: &Instruction) {
         if self.width == PointerWidth::Eight {
             return;
         }
@@ -355,12 +304,18 @@ impl Run<'_, '_> {
                 && next.op1_kind() != OpKind::Register;
             next.try_immediate(1).ok().filter(|bytes| is_sub && *bytes <= LOCAL)
         };
+        Self::mark_passed(state, taken.unwrap_or(0));
         let shown = makes_room();
-        let top = match at.and_then(|at| self.bytes_taken(at)).or(shown) {
+        let top = match taken.or(shown) {
             Some(bytes) => state.register(RSP).plus(bytes.cast_signed(), self.width),
             None => self.new_stack(Origin::Rounded(self.path, one.ip())),
         };
         state.set(RSP, top);
+    }
+
+    /// The bytes of arguments that a function with a name takes off the stack, by its code or by its name.
+    fn taken(&mut self, name: &str, address: Option<u64>) -> Option<u64> {
+        address.and_then(|at| self.bytes_taken(at)).or_else(|| bytes_taken_by(name))
     }
 
     /// The bytes of arguments that a function takes off the stack: those of its first return.
@@ -437,43 +392,21 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Notes that a function was looked up by its name.
-    fn note_look_up(&mut self, name: &str, [_, sought, ..]: [Value; 4], found: Value) {
-        if let (Value::Symbol(symbol, 0), Value::Constant(text)) = (found, sought)
-            && name == "GetProcAddress"
-            && let Some(sought) = self.text(text)
-        {
-            self.looked_up.insert(symbol, sought);
-        }
-    }
-
-    /// What a function that was looked up is.
-    ///
-    /// - situation: a program loads a library and calls what it looked up there.
-    /// - example: `open = GetProcAddress(library, "codec_open"); open(&codec);`.
-    /// - handling: of the modules that are loaded, the first that exports the name, the program's before the system's; a name alone where none does.
-    /// - test: `what_was_looked_up_is_called`.
-    fn looked_up_target(&self, symbol: Symbol) -> Target {
-        let Some(name) = self.looked_up.get(&symbol) else { return Target::Unknown };
-        let memory = &self.scene.dump.memory;
-        let export = |module: &ModuleImage<'_, '_>| {
-            let image = module.image().ok()?;
-            match module.exports().ok()?.find(memory, image, name)? {
-                ExportTarget::Rva(rva) => image.address(rva),
-                ExportTarget::Forwarder(_) => None,
-            }
-        };
-        let mut found = self.scene.images.modules().iter().filter_map(export);
-        match found.find(|address| self.is_programs(*address)) {
-            Some(address) => Target::Code(address),
-            None => Target::Named(name.clone(), None),
-        }
-    }
-
     fn direct(&mut self, state: &mut State, one: &Instruction) -> Option<CallKind> {
         match self.operand(state, one, 0) {
             (Value::Constant(target), _) => Some(CallKind::Direct(target)),
             _ => None,
         }
+    }
+}
+
+/// Whether an instruction is the last of those by which a function leaves its frame.
+fn leaves_frame(one: &Instruction) -> bool {
+    let is_of_top = one.op0_register().full_register() == Register::RSP;
+    match one.mnemonic() {
+        Mnemonic::Pop => one.op0_kind() == OpKind::Register,
+        Mnemonic::Leave => true,
+        Mnemonic::Add => is_of_top && one.op1_kind() != OpKind::Register,
+        _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! What functions of the system, and string instructions, do to the program's memory; and what of it is known for that.
 
-use super::call::gives_out;
+use super::known::{FILLERS, KEEPERS, PLAIN, READERS, freed, gives_out, writes_to_first};
 use super::run::{Run, started_by};
 use super::step::RCX;
 use super::value::{Spot, State, Symbol, Value};
@@ -23,92 +23,11 @@ const FILLED: u64 = 0x1000;
 const COPIED: u64 = 0x200;
 /// Bytes of a block that a heap always has room for, as far as it is known.
 const SMALL: u64 = 0x10_0000;
+/// Ways of the blocks that go with their heap.
+const BLOCKS: u64 = u64::MAX / 4;
 /// HEAP_ZERO_MEMORY (HeapAlloc), GMEM_ZEROINIT and LMEM_ZEROINIT (GlobalAlloc, LocalAlloc; Windows API reference).
 const HEAP_ZERO: u64 = 8;
 const LOCAL_ZERO: u64 = 0x40;
-
-/// Functions that keep a function of the program for the end of the process or for an exception, and do not call it before.
-const KEEPERS: &[&str] = &[
-    "_onexit",
-    "atexit",
-    "_crt_atexit",
-    "__dllonexit",
-    "_register_onexit_function",
-    "SetUnhandledExceptionFilter",
-    "AddVectoredExceptionHandler",
-    "RtlAddVectoredExceptionHandler",
-    "AddVectoredContinueHandler",
-    "__setusermatherr",
-    "_set_invalid_parameter_handler",
-    "_set_purecall_handler",
-    "set_terminate",
-    "_initterm",
-    "_initterm_e",
-];
-/// Functions that write as much as their arguments say, or as a text is long.
-const FILLERS: &[&str] = &[
-    "memcpy",
-    "memmove",
-    "memset",
-    "strcpy",
-    "strcat",
-    "strncpy",
-    "sprintf",
-    "snprintf",
-    "_snprintf",
-    "vsnprintf",
-    "_vsnprintf",
-    "wcscpy",
-    "wcscat",
-    "lstrcpyA",
-    "lstrcpyW",
-    "lstrcatA",
-    "lstrcatW",
-    "wsprintfA",
-    "wsprintfW",
-    "ReadFile",
-    "fread",
-    "fgets",
-    "recv",
-    "GetModuleFileNameA",
-    "GetModuleFileNameW",
-    "RtlMoveMemory",
-    "RtlZeroMemory",
-    "RtlFillMemory",
-];
-
-/// Functions that have fewer arguments than there are registers for them, or none that they call.
-const PLAIN: &[&str] = &[
-    "Sleep",
-    "SleepEx",
-    "CloseHandle",
-    "CreateEventA",
-    "CreateEventW",
-    "CreateSemaphoreA",
-    "CreateSemaphoreW",
-    "GetCurrentThreadId",
-    "GetCurrentProcessId",
-    "GetLastError",
-    "GetModuleHandleA",
-    "GetModuleHandleW",
-    "GetProcAddress",
-    "GetProcessHeap",
-    "GetTickCount",
-    "HeapCreate",
-    "HeapDestroy",
-    "QueryPerformanceCounter",
-    "ReleaseSemaphore",
-    "ResetEvent",
-    "SetEvent",
-    "TlsAlloc",
-    "TlsGetValue",
-    "TlsSetValue",
-    "WaitForSingleObject",
-    "__getmainargs",
-    "__wgetmainargs",
-    "lstrlenA",
-    "strlen",
-];
 
 impl Run<'_, '_> {
     /// Whether a value is a number, not the address of something in a module.
@@ -123,8 +42,10 @@ impl Run<'_, '_> {
     /// - handling: as long as no other thread of the program has run since the process began, or those that have are waited for. What is
     ///   stored through a pointer that may be the address of anything makes all of it unknown.
     /// - test: `a_queue_of_the_only_thread_is_followed`.
-    pub(super) fn is_kept(&self, state: &State, (base, _): Spot) -> bool {
-        state.is_single() && !base.is_some_and(|base| self.symbols.is_many(base))
+    pub(super) fn is_kept(&self, state: &State, spot: Spot) -> bool {
+        state.is_single()
+            && !state.raced.touches(spot, self.width.bytes())
+            && !spot.0.is_some_and(|base| self.symbols.is_many(base))
     }
 
     /// Whether a place holds the zeros that it began with.
@@ -141,6 +62,27 @@ impl Run<'_, '_> {
         is_zeroed && self.is_kept(state, spot) && !state.written.touches(spot, size)
     }
 
+    /// The pointer that a variable of the program has held from the start.
+    ///
+    /// - situation: objects in static data have tables of functions, and variables hold the addresses of others, by the file.
+    /// - example: `static Channel channel(…)`, made by the compiler: its first word is that of its table.
+    /// - handling: of what the file holds, what leads into the program's module now, as long as nothing that was seen has written to it.
+    /// - test: `a_pointer_stands_there_from_the_start`.
+    pub(super) fn pointer_from_start(&self, state: &State, spot: Spot, size: u64) -> Option<u64> {
+        let (None, address) = spot else { return None };
+        let address = address.cast_unsigned();
+        let is_read = size == self.width.bytes() && !self.zeros.is_empty();
+        (is_read && !self.is_librarys(address)).then_some(())?;
+        (self.is_kept(state, spot) && !state.written.touches(spot, size)).then_some(())?;
+        let module = self.scene.images.module_at(address)?;
+        let pointer = self.scene.dump.memory.pointer(address, self.width)?;
+        let is_program = |address| {
+            let module = self.scene.images.module_at(address).map(|module| module.base);
+            module.is_some() && !self.is_librarys(address)
+        };
+        (module.image().is_ok() && is_program(address) && is_program(pointer)).then_some(pointer)
+    }
+
     /// Notes the data of a program that begins as zeros: the loader fills what the file does not hold (PE Format, "SizeOfRawData").
     pub(super) fn begin(&mut self, image: &Image) {
         for part in image.sections.iter().filter(|part| part.is_writable()) {
@@ -155,11 +97,21 @@ impl Run<'_, '_> {
 
     /// Forgets the numbers that a store through a pointer may change which may be the address of anything.
     pub(super) fn forget_aliases(&self, state: &mut State, place: Option<Spot>) {
-        let is_wild = |base| !self.is_stack(base) && self.symbols.is_wild(base);
-        if state.is_alone && place.and_then(|(base, _)| base).is_some_and(is_wild) {
-            self.forget_numbers(state, |_| true);
+        if self.forget_aliased_numbers(state, place) {
             Rc::make_mut(&mut state.written).all();
         }
+    }
+
+    /// The same of numbers only, and whether there is such a pointer.
+    fn forget_aliased_numbers(&self, state: &mut State, place: Option<Spot>) -> bool {
+        let is_wild = |base| !self.is_stack(base) && self.symbols.is_wild(base);
+        let has_pointer = state.is_alone
+            && !self.is_in_library()
+            && place.and_then(|(base, _)| base).is_some_and(is_wild);
+        if has_pointer {
+            self.forget_numbers(state, |_| true);
+        }
+        has_pointer
     }
 
     /// Forgets the numbers that others may write to, in some places.
@@ -193,22 +145,28 @@ impl Run<'_, '_> {
         module.is_some_and(|module| !(module.base..module.end()).contains(&address))
     }
 
+    /// Whether such a module's code is replayed.
+    pub(super) fn is_in_library(&self) -> bool {
+        self.depth.last().is_some_and(|function| self.is_librarys(*function))
+    }
+
     /// What a function of the system does to the memory whose addresses it was given, and whether others run from then on.
     pub(super) fn effects(&mut self, state: &mut State, name: &str, arguments: [Value; 4]) {
         if !state.is_alone {
             return;
         }
-        // Where a call returns to is no function.
-        let is_start = |at: u64| {
-            self.is_code(at) && !self.is_librarys(at) && self.scene.call_site(at).is_none()
-        };
+        let is_start = |at: u64| self.is_function(at) && !self.is_librarys(at);
         let is_code = |value: &Value| matches!(value, Value::Constant(at) if is_start(*at));
         let is_of_section = Operation::of_function(name).is_some() || operation::initialises(name);
         let is_plain =
             is_of_section || freed(name).is_some() || gives_out(name) || PLAIN.contains(&name);
-        let is_kept = is_plain || KEEPERS.contains(&name) || started_by(name).is_some();
-        if arguments.iter().any(is_code) && !is_kept {
+        let is_keeper = KEEPERS.contains(&name) || started_by(name).is_some();
+        let is_plain = is_plain || is_keeper;
+        if arguments.iter().any(is_code) && !is_plain {
             state.is_alone = false;
+            return;
+        }
+        if READERS.contains(&name) {
             return;
         }
         if let Some(Value::Symbol(block, _)) = freed(name).and_then(|at| arguments.get(at)) {
@@ -218,10 +176,14 @@ impl Run<'_, '_> {
         }
         let size = match name {
             _ if is_of_section => self.width.bytes().saturating_mul(5),
+            "__getmainargs" | "__wgetmainargs" | "__dllonexit" => self.width.bytes(),
+            "QueryPerformanceCounter" => 8,
+            _ if is_plain => return,
             _ if FILLERS.contains(&name) => FILLED,
             _ => PASSED,
         };
-        let places = arguments.into_iter().filter_map(Value::place);
+        let count = if writes_to_first(name) { 1 } else { arguments.len() };
+        let places = arguments.into_iter().take(count).filter_map(Value::place);
         let is_data = |(base, at): &Spot| match base {
             Some(base) => !self.is_stack(*base),
             None => self.scene.images.module_at(at.cast_unsigned()).is_some(),
@@ -229,7 +191,11 @@ impl Run<'_, '_> {
         let places: Vec<Spot> = places.filter(is_data).collect();
         // What it writes through such a pointer may be anything's.
         for place in places.iter().filter(|_| !is_plain) {
-            self.forget_aliases(state, Some(*place));
+            // Most others only read: what nobody has written to is not what they would be given.
+            let is_anything = self.forget_aliased_numbers(state, Some(*place));
+            if is_anything && (writes_to_first(name) || FILLERS.contains(&name)) {
+                Rc::make_mut(&mut state.written).all();
+            }
         }
         match (name, arguments) {
             ("memset", [to, with, Value::Constant(size), _]) if size <= COPIED => {
@@ -270,6 +236,45 @@ impl Run<'_, '_> {
         let is_of_heap = matches!(name, "HeapAlloc" | "RtlAllocateHeap");
         if size <= SMALL && !(is_of_heap && is_bounded(first)) {
             self.roomy.insert(given);
+        }
+    }
+
+    /// Notes which heap a block was given out by.
+    pub(super) fn note_heap_of(&mut self, name: &str, [heap, ..]: [Value; 4], given: Symbol) {
+        if let Value::Symbol(heap, 0) = heap
+            && matches!(name, "HeapAlloc" | "RtlAllocateHeap")
+        {
+            self.heaps.insert(given, heap);
+        }
+    }
+
+    /// A heap that is destroyed gives all of its blocks back (HeapDestroy).
+    ///
+    /// - situation: what belongs together has a heap of its own, which goes with it.
+    /// - example: `HeapDestroy(document->heap)`, with the document and its lock in that heap; a view uses the lock once more.
+    /// - handling: each block that was seen to be given out by it counts as given back by the same call.
+    /// - test: `a_heap_takes_its_blocks_along`.
+    pub(super) fn destroy_heap(
+        &mut self,
+        state: &mut State,
+        name: &str,
+        [heap, ..]: [Value; 4],
+        at: u64,
+    ) {
+        let Value::Symbol(heap, 0) = heap else { return };
+        if !matches!(name, "HeapDestroy" | "RtlDestroyHeap") {
+            return;
+        }
+        let mut blocks: Vec<Symbol> =
+            self.heaps.iter().filter(|(_, of)| **of == heap).map(|(block, _)| *block).collect();
+        blocks.sort();
+        for (index, block) in (0u64..).zip(blocks) {
+            let outer = self.enter(BLOCKS.saturating_add(index));
+            let given =
+                [Value::Symbol(heap, 0), Value::Unknown, Value::Symbol(block, 0), Value::Unknown];
+            self.note(state, "HeapFree", at, given);
+            self.path = outer;
+            self.passed(state, (Some(block), i64::MIN), u64::MAX);
         }
     }
 
@@ -325,6 +330,7 @@ impl Run<'_, '_> {
             {
                 self.fill(state, place, size, Value::Constant(0));
             }
+            _ if self.put_within(state, state.register(RDI), Value::Unknown) => {}
             _ => {
                 self.forget_aliases(state, place);
                 state.clobber(place, size.min(1 << 20), |symbol| self.is_stack(symbol));
@@ -398,18 +404,5 @@ impl Run<'_, '_> {
             at = at.saturating_add(bytes);
         }
         found
-    }
-}
-
-/// Which argument of a function of this name is the address of a block that it gives back.
-fn freed(name: &str) -> Option<usize> {
-    match name {
-        "HeapFree" | "RtlFreeHeap" | "HeapReAlloc" | "RtlReAllocateHeap" => Some(2),
-        "free" | "realloc" | "LocalFree" | "GlobalFree" | "CoTaskMemFree" | "VirtualFree"
-        | "UnmapViewOfFile" | "_aligned_free" => Some(0),
-        _ if name.starts_with("??3@") || name.starts_with("??_V@") || name.starts_with("_Zd") => {
-            Some(0)
-        }
-        _ => None,
     }
 }

@@ -1,12 +1,16 @@
 //! What a thread has done, by its functions' code: they are replayed with symbols for what is not known, and what the registers and the
 //! stack of the dump hold gives the symbols their values.
 
+#[cfg(test)]
+mod alone_tests;
 mod alu;
 mod block;
 mod call;
 mod effects;
 mod entries;
 mod function;
+mod known;
+mod look_up;
 mod run;
 mod start;
 mod step;
@@ -19,7 +23,7 @@ mod vector;
 mod walk;
 mod written;
 
-pub use call::gives_out;
+pub use known::gives_out;
 
 use super::frame::Frame;
 use super::stack::Scene;
@@ -28,7 +32,9 @@ use crate::image::IpKind;
 use crate::image::pe::Image;
 use crate::image::registers::Register;
 use crate::image::runtime_functions;
+use block::Reached;
 use function::decode;
+use iced_x86::FlowControl;
 use run::{Called, Run};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -111,6 +117,9 @@ pub struct Failed {
     pub section: u64,
 }
 
+/// Most instructions of an entry point before it jumps to the rest of the start-up code.
+const MAX_BEFORE_JUMP: usize = 16;
+
 /// Most functions that are replayed because their addresses were handed out.
 const MAX_CALLBACKS: usize = 64;
 
@@ -163,7 +172,8 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         let is_known = |at: &usize| run.calls.get(*at).is_some_and(is_sure);
         let known: Vec<usize> = calls.iter().copied().filter(is_known).collect();
         let is_other = |at: &usize| {
-            !known.contains(at) && run.calls.get(*at).is_some_and(|call| call.root == Some(root))
+            let is_of_root = |call: &Called| call.root == Some(root) && !call.is_ahead;
+            !known.contains(at) && run.calls.get(*at).is_some_and(is_of_root)
         };
         let others: Vec<usize> = (0..run.calls.len()).filter(is_other).collect();
         let all = |places: &[usize]| {
@@ -171,10 +181,10 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         };
         ThreadPast { thread: *thread, surely: all(&known), perhaps: all(&others) }
     };
+    let so_far = || run.calls.iter().enumerate().filter(|(_, call)| !call.is_ahead);
     Replay {
         threads: surely.iter().enumerate().map(of_thread).collect(),
-        possible: (is_whole && run.is_whole)
-            .then(|| run.calls.iter().enumerate().map(past).collect()),
+        possible: (is_whole && run.is_whole).then(|| so_far().map(past).collect()),
         knows_block: run.block_of_failed.is_some(),
     }
 }
@@ -210,10 +220,11 @@ fn thread_calls(
                 let reached = fresh(run, frame, u64::try_from(key).ok()?, &calls)?;
                 at_place(run, reached, frame)
             });
-        let Some(state) = reached else {
+        let Some(Reached { state, noted }) = reached else {
             is_whole = false;
             continue;
         };
+        run.put_ahead(noted);
         calls.clone_from(state.calls.as_ref());
         run.places.insert(frame.registers.ip());
         values.learn_registers(run, &state, frame);
@@ -256,11 +267,11 @@ const LIVE: u64 = u64::MAX / 2;
 const MAX_ROOT: usize = 1 << 16;
 
 /// What holds at a frame's place: of the times that it may have been come to, those count whose constants are in the frame's registers.
-fn at_place(run: &Run<'_, '_>, reached: Vec<State>, frame: &Frame) -> Option<State> {
-    let fits = |state: &State| {
+fn at_place(run: &Run<'_, '_>, reached: Vec<Reached>, frame: &Frame) -> Option<Reached> {
+    let fits = |reached: &Reached| {
         Register::ALL.into_iter().enumerate().all(|(number, register)| {
             let actual = || frame.registers.get(register);
-            match state.register(number) {
+            match reached.state.register(number) {
                 Value::Constant(value) if register.is_nonvolatile(run.width) => {
                     actual().is_none_or(|actual| actual == value)
                 }
@@ -268,12 +279,13 @@ fn at_place(run: &Run<'_, '_>, reached: Vec<State>, frame: &Frame) -> Option<Sta
             }
         })
     };
-    let mut states = reached.into_iter().filter(fits);
-    let mut state = states.next()?;
-    for other in states {
-        state.join(&other);
+    let mut places = reached.into_iter().filter(fits);
+    let mut place = places.next()?;
+    for other in places {
+        place.state.join(&other.state);
+        place.noted = place.noted.max(other.noted);
     }
-    Some(state)
+    Some(place)
 }
 
 fn is_replayed(scene: Scene<'_, '_>, frame: &Frame) -> bool {
@@ -284,7 +296,7 @@ fn is_replayed(scene: Scene<'_, '_>, frame: &Frame) -> bool {
 }
 
 /// Goes on from the outer frame's call.
-fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Option<Vec<State>> {
+fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Option<Vec<Reached>> {
     let site = run.scene.call_site(outer)?;
     let call = decode(&run.scene.dump.memory, site.call_address, run.width)?;
     let start = run.scene.target(&site).or_else(|| run.start_of_call(&mut state, &call))?;
@@ -297,10 +309,12 @@ fn linked(run: &mut Run<'_, '_>, mut state: State, outer: u64, place: u64) -> Op
 }
 
 /// Begins with a function of which nothing is known but where it starts.
-fn fresh(run: &mut Run<'_, '_>, frame: &Frame, key: u64, calls: &[usize]) -> Option<Vec<State>> {
+fn fresh(run: &mut Run<'_, '_>, frame: &Frame, key: u64, calls: &[usize]) -> Option<Vec<Reached>> {
     let start = start_of(run, frame)?;
+    let beginning = run.beginning(frame, start);
+    let start = beginning.unwrap_or(start);
     let mut state = start_state(run, key, calls);
-    state.is_alone = run.begins(frame, start);
+    state.is_alone = beginning.is_some();
     run.path = 0;
     run.enter(key);
     Some(run.function_from(start, state, Some(frame.registers.ip()))?.reached)
@@ -334,18 +348,36 @@ fn start_of(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
 }
 
 impl Run<'_, '_> {
-    /// Whether a frame's function is where the program began; what begins as zeros is noted then.
-    fn begins(&mut self, frame: &Frame, start: u64) -> bool {
+    /// Where the program began, if that is a frame's function, or jumps to it; what begins as zeros is noted then.
+    ///
+    /// - situation: the entry point sets something up, and the rest of the start-up code is its last call.
+    /// - example: `mov [mingw_app_type],0`, `jmp __tmainCRTStartup` (GCC); `call __security_init_cookie`, `jmp __scrt_common_main_seh` (MSVC).
+    /// - handling: the code from the entry point up to its first jump, without branches, where that leads to the function.
+    /// - test: `an_entry_point_may_jump_to_the_rest`.
+    fn beginning(&mut self, frame: &Frame, start: u64) -> Option<u64> {
         let scene = self.scene;
-        let Some(module) = scene.dump.module_at(frame.lookup_address()) else { return false };
-        let is_program = module.file_name().to_ascii_lowercase().ends_with(".exe");
-        let Some(image) = scene.images.image_at(frame.lookup_address()) else { return false };
-        let entry = image.address(image.entry_point);
-        let begins = is_program && entry == Some(start);
-        if begins {
-            self.begin(image);
+        let module = scene.dump.module_at(frame.lookup_address())?;
+        module.file_name().to_ascii_lowercase().ends_with(".exe").then_some(())?;
+        let image = scene.images.image_at(frame.lookup_address())?;
+        let entry = image.address(image.entry_point)?;
+        (entry == start || self.jumps_to(entry, start)).then_some(())?;
+        self.begin(image);
+        Some(entry)
+    }
+
+    /// Whether code leads to a function by a jump, on its only way.
+    fn jumps_to(&self, from: u64, start: u64) -> bool {
+        let mut at = from;
+        for _ in 0..MAX_BEFORE_JUMP {
+            let Some(one) = decode(&self.scene.dump.memory, at, self.width) else { return false };
+            match one.flow_control() {
+                FlowControl::UnconditionalBranch => return one.near_branch_target() == start,
+                FlowControl::Next | FlowControl::Call | FlowControl::IndirectCall => {}
+                _ => return false,
+            }
+            at = one.next_ip();
         }
-        begins
+        false
     }
 
     /// Whether a thread that was replayed began at a program's entry point.

@@ -1,8 +1,10 @@
 //! What is known while functions are replayed: code, tables, what was called and handed out.
 
-use super::call;
 use super::function::Function;
+use super::known;
+use super::threads::Started;
 use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
+use super::written::Written;
 use crate::crash::function_code;
 use crate::crash::stack::Scene;
 use crate::dump::memory::PointerWidth;
@@ -40,6 +42,8 @@ pub(super) struct Called {
     pub(super) assumed: BTreeSet<Symbol>,
     /// Another thread made it, whose end this one has waited for.
     pub(super) is_of_ended: bool,
+    /// It is behind the place where the thread is: it has not been made yet.
+    pub(super) is_ahead: bool,
 }
 
 /// What is known while functions are replayed.
@@ -76,8 +80,10 @@ pub(super) struct Run<'s, 'd> {
     escaped: BTreeSet<Spot>,
     /// Constant addresses that functions use, each behind its function's.
     tables: BTreeSet<(u64, u64)>,
-    /// The threads that were started, by what the call gave back: their functions and arguments.
-    pub(super) started: HashMap<Symbol, (u64, Value)>,
+    /// The threads that were started, by what the call gave back.
+    pub(super) started: HashMap<Symbol, Started>,
+    /// What the functions of threads write to, by their starts and arguments; `None` where that is not known.
+    pub(super) written_by: HashMap<(u64, Value), Option<Rc<Written>>>,
     /// What runs is the function of a thread that has ended.
     pub(super) is_of_ended: bool,
     /// What functions that give out memory gave back.
@@ -90,6 +96,8 @@ pub(super) struct Run<'s, 'd> {
     pub(super) block_of_failed: Option<(usize, usize)>,
     /// Those of them that are so small that they were surely given out.
     pub(super) roomy: HashSet<Symbol>,
+    /// The heaps that gave blocks out, by what they gave out.
+    pub(super) heaps: HashMap<Symbol, Symbol>,
     /// Heaps that have a bound.
     pub(super) bounded: HashSet<Symbol>,
     /// Those blocks that began as zeros.
@@ -139,12 +147,14 @@ impl<'s, 'd> Run<'s, 'd> {
             places: HashSet::new(),
             tables: BTreeSet::new(),
             started: HashMap::new(),
+            written_by: HashMap::new(),
             is_of_ended: false,
             allocated: HashSet::new(),
             sizes: HashMap::new(),
             given_out_by: HashMap::new(),
             block_of_failed: None,
             roomy: HashSet::new(),
+            heaps: HashMap::new(),
             bounded: HashSet::new(),
             zeroed: HashSet::new(),
             looked_up: HashMap::new(),
@@ -185,14 +195,20 @@ impl<'s, 'd> Run<'s, 'd> {
         outer
     }
 
-    /// What stands at an address that the program cannot change: in a part of a module that is not written to, or an import slot.
+    /// What stands at an address that the program cannot change: in a part of a module that is not written to, as its headers are, or an import
+    /// slot.
     pub(super) fn fixed(&self, address: u64, size: u64) -> Option<u64> {
         let module = self.scene.images.module_at(address)?;
         let memory = &self.scene.dump.memory;
         let image = module.image().ok()?;
-        let part = image.section_at(image.rva(address)?)?;
+        let rva = image.rva(address)?;
+        let is_header = || image.sections.iter().all(|part| rva < part.virtual_address);
+        let is_constant = match image.section_at(rva) {
+            Some(part) => !part.is_writable(),
+            None => is_header(),
+        };
         let is_slot = || size == self.width.bytes() && module.import_at(address).is_some();
-        (!part.is_writable() || is_slot()).then_some(())?;
+        (is_constant || is_slot()).then_some(())?;
         match size {
             8 => memory.u64(address),
             4 => memory.u32(address).map(u64::from),
@@ -211,7 +227,9 @@ impl<'s, 'd> Run<'s, 'd> {
         }
         let Value::Constant(address) = value else { return };
         if self.is_code(address) {
-            self.handed_out.insert((address, Value::Unknown));
+            if self.is_function(address) {
+                self.handed_out.insert((address, Value::Unknown));
+            }
             return;
         }
         if !address.is_multiple_of(self.width.bytes()) {
@@ -245,7 +263,7 @@ impl<'s, 'd> Run<'s, 'd> {
         let range = (base, first)..(base, first.saturating_add(bytes));
         for (_, (value, _)) in state.memory.range(range) {
             if let Value::Constant(address) = value
-                && self.is_code(*address)
+                && self.is_function(*address)
             {
                 self.handed_out.insert((*address, Value::Unknown));
             }
@@ -269,6 +287,13 @@ impl<'s, 'd> Run<'s, 'd> {
         for table in tables {
             self.hand_out(Value::Constant(table));
         }
+    }
+
+    /// Whether a function of the program may begin at an address: not where a call returns to, as stands on every stack, unless a function that
+    /// does not come back is called just before one that is aligned.
+    pub(super) fn is_function(&self, address: u64) -> bool {
+        let is_return = || self.scene.call_site(address).is_some();
+        self.is_code(address) && (address.is_multiple_of(16) || !is_return())
     }
 
     /// Whether an address lies in code of the program that the dump holds.
@@ -331,6 +356,7 @@ impl<'s, 'd> Run<'s, 'd> {
         let place = *self.call_places.entry((self.path, at)).or_insert(next);
         match self.calls.get_mut(place) {
             Some(known) => {
+                known.is_ahead = false;
                 known.assumed.extend(state.assumed.iter());
                 for (mine, theirs) in known.arguments.iter_mut().zip(arguments) {
                     if *mine != theirs {
@@ -342,13 +368,34 @@ impl<'s, 'd> Run<'s, 'd> {
                 let assumed = state.assumed.as_ref().clone();
                 let (name, root) = (name.to_owned(), self.root);
                 let is_of_ended = self.is_of_ended;
-                self.calls.push(Called { name, at, arguments, root, assumed, is_of_ended });
+                let is_ahead = false;
+                self.calls.push(Called {
+                    name,
+                    at,
+                    arguments,
+                    root,
+                    assumed,
+                    is_of_ended,
+                    is_ahead,
+                });
             }
         }
         if !state.calls.contains(&place) {
             Rc::make_mut(&mut state.calls).push(place);
         }
         place
+    }
+
+    /// The calls from a number on were come to only behind the place where the thread is.
+    ///
+    /// - situation: a thread is in a loop, and goes on with what the rest of it, and what lies behind it, would do.
+    /// - example: `for (…) seal(peer);` and then `for (…) end_session(peer);`, which deletes the sections; it has failed in the first.
+    /// - handling: what is replayed behind the last time that the place was come to has not run. Where some way cannot be followed, all counts.
+    /// - test: `what_lies_ahead_has_not_run`.
+    pub(super) fn put_ahead(&mut self, noted: usize) {
+        for call in self.calls.iter_mut().skip(noted) {
+            call.is_ahead = true;
+        }
     }
 
     /// Code of a function with an exception handler that only the handler leads to can have run: its calls.
@@ -415,7 +462,7 @@ impl<'s, 'd> Run<'s, 'd> {
         let comes_back = |one: &Instruction| {
             let site = scene.call_site(one.next_ip());
             let callee = site.as_ref().and_then(|site| scene.callee(site));
-            !callee.as_ref().and_then(|callee| callee.name()).is_some_and(call::ends)
+            !callee.as_ref().and_then(|callee| callee.name()).is_some_and(known::ends)
         };
         let read = Function::read(&scene.dump.memory, start, width, spend, comes_back);
         let read = read.map(Rc::new);

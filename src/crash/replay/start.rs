@@ -11,13 +11,13 @@ const REACH: u64 = 0x2000;
 /// Most bytes of code searched.
 const MAX_CODE: usize = 1 << 20;
 
-/// The start of a frame's function: the nearest address before its place that its module's code calls or names, or the module's entry point,
+/// The start of a frame's function: the module's entry point, or the nearest address before its place that its module's code calls or names,
 /// from which the code leads to the place.
 ///
 /// - situation: the system has called a program's function, and nothing on the stack says where that starts.
 /// - example: `push offset worker`, `call CreateThread`; the thread's outermost frame lies 40h bytes behind `worker`.
 /// - handling: every 4 bytes of the code that are such an address, or lead to it behind an E8 or E9; not one in the middle of code, unless it is
-///   called. The nearest first, and then the entry point.
+///   called. The entry point first, then the nearest.
 /// - test: `what_functions_did_that_have_returned` (tests/accuracy).
 pub(super) fn of_x86(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
     let scene = run.scene;
@@ -36,7 +36,7 @@ pub(super) fn of_x86(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
     let entry = image.address(image.entry_point);
     let leads_there = |start: &u64| scene.flows.follow(memory, *start).reaches(place);
     let near = starts.range(place.saturating_sub(REACH)..place).rev().copied();
-    near.chain(entry).find(leads_there)
+    entry.into_iter().chain(near).find(leads_there)
 }
 
 /// The addresses in a module's code that its code calls, or names where a function may start.

@@ -11,12 +11,12 @@ use crate::image::fixtures::PeBuilder;
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
 
-const START: u64 = 0x40_1000;
+pub(super) const START: u64 = 0x40_1000;
 const RBX: usize = 3;
 /// Where [`PeBuilder::imports`] puts its slot.
 const IMPORT_SLOT: u32 = 0x7000;
 
-const APP: &str = "C:\\Program Files\\Contoso\\app.exe";
+pub(super) const APP: &str = "C:\\Program Files\\Contoso\\app.exe";
 
 /// Replays `code` at [`START`] up to the call that ends `stop` bytes on, if it is affordable; `inner` stands 100h bytes on. Where it runs
 /// alone, as the only thread of a program whose data at 40_5000h began as zeros.
@@ -41,7 +41,8 @@ fn reached_as(
         run.zeros.push((0x40_5000, 0x40_6000));
         state.is_alone = true;
     }
-    Some(run.function_from(START, state, Some(START + stop as u64))?.reached)
+    let reached = run.function_from(START, state, Some(START + stop as u64))?.reached;
+    Some(reached.into_iter().map(|one| one.state).collect())
 }
 
 fn reached_alone(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
@@ -53,7 +54,7 @@ fn reached_at(cpu: Cpu, code: &[u8], inner: &[u8], stop: usize) -> Option<Vec<St
 }
 
 /// What holds at the call that ends `code`, each time that it may be come to.
-fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
+pub(super) fn reached(cpu: Cpu, code: &[u8], inner: &[u8]) -> Vec<State> {
     reached_at(cpu, code, inner, code.len()).unwrap()
 }
 
@@ -65,7 +66,7 @@ fn constants(states: &[State], register: usize) -> Vec<Option<u64>> {
     states.iter().map(constant).collect()
 }
 
-const CALL_RAX: [u8; 2] = [0xFF, 0xD0];
+pub(super) const CALL_RAX: [u8; 2] = [0xFF, 0xD0];
 
 #[test]
 fn rounds_that_are_counted_are_told_apart() {
@@ -282,7 +283,7 @@ fn noted(code: &[u8], size: u32) -> (Vec<String>, bool) {
 }
 
 /// `call [slot]` at an offset from 0x1000; the slot is the import's.
-fn call_import(at: u32) -> [u8; 6] {
+pub(super) fn call_import(at: u32) -> [u8; 6] {
     let slot = IMPORT_SLOT - 0x1000 - at - 6;
     let [a, b, c, d] = slot.to_le_bytes();
     [0xFF, 0x15, a, b, c, d]

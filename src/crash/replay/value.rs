@@ -12,6 +12,8 @@ pub(super) enum Value {
     Constant(u64),
     /// Something that has a name of its own, plus an offset in bytes.
     Symbol(Symbol, i64),
+    /// An address somewhere in what has a name, or in static data.
+    Within(Option<Symbol>),
     /// Nothing is known.
     #[default]
     Unknown,
@@ -34,6 +36,11 @@ pub(super) enum Origin {
     Rounded(usize, u64),
 }
 
+/// The least address that a module's data is taken to have.
+const LEAST_STATIC: u64 = 0x40_0000;
+/// Most bytes between two addresses in one variable of a module.
+const MAX_STATIC: u64 = 0x1_0000;
+
 impl Value {
     /// The value plus a number of bytes.
     pub(super) fn plus(self, bytes: i64, width: PointerWidth) -> Self {
@@ -46,7 +53,7 @@ impl Value {
                 Self::Symbol(symbol, width.truncate(offset.cast_unsigned()).cast_signed())
                     .wrapped(width)
             }
-            Self::Unknown => Self::Unknown,
+            Self::Within(_) | Self::Unknown => self,
         }
     }
 
@@ -65,7 +72,31 @@ impl Value {
 
     /// What is known of it where two ways meet.
     fn or(self, other: Self) -> Self {
-        if self == other { self } else { Self::Unknown }
+        match (self, other) {
+            _ if self == other => self,
+            (Self::Symbol(mine, _), Self::Symbol(theirs, _)) if mine == theirs => {
+                Self::Within(Some(mine))
+            }
+            (Self::Within(Some(mine)), Self::Symbol(theirs, _))
+            | (Self::Symbol(theirs, _), Self::Within(Some(mine)))
+                if mine == theirs =>
+            {
+                Self::Within(Some(mine))
+            }
+            // A pointer that goes through static data, as far as anybody knows.
+            (Self::Constant(mine), Self::Constant(theirs))
+                if mine.min(theirs) >= LEAST_STATIC && mine.abs_diff(theirs) < MAX_STATIC =>
+            {
+                Self::Within(None)
+            }
+            (Self::Within(None), Self::Constant(address))
+            | (Self::Constant(address), Self::Within(None))
+                if address >= LEAST_STATIC =>
+            {
+                Self::Within(None)
+            }
+            _ => Self::Unknown,
+        }
     }
 
     /// What it starts from, and the offset from there: a place in memory. Addresses start from nothing.
@@ -73,7 +104,7 @@ impl Value {
         match self {
             Self::Constant(address) => Some((None, address.cast_signed())),
             Self::Symbol(symbol, offset) => Some((Some(symbol), offset)),
-            Self::Unknown => None,
+            Self::Within(_) | Self::Unknown => None,
         }
     }
 }
@@ -164,8 +195,12 @@ pub(super) struct State {
     pub(super) is_alone: bool,
     /// Threads that were started and whose ends were not waited for.
     pub(super) running: u8,
+    /// What other threads may write to, besides those in [`Self::running`].
+    pub(super) raced: Rc<Written>,
     /// What of the memory that began as zeros has been written to.
     pub(super) written: Rc<Written>,
+    /// Places of x86 arguments that a call has had, and that were not written to since.
+    pub(super) passed: Rc<BTreeSet<Spot>>,
 }
 
 /// Most values in memory that are kept.
@@ -210,8 +245,14 @@ impl State {
         }
         self.is_alone &= other.is_alone;
         self.running = self.running.max(other.running);
+        if self.raced != other.raced {
+            Rc::make_mut(&mut self.raced).join(&other.raced);
+        }
         if self.written != other.written {
             Rc::make_mut(&mut self.written).join(&other.written);
+        }
+        if self.passed != other.passed {
+            Rc::make_mut(&mut self.passed).extend(other.passed.iter());
         }
     }
 
@@ -248,6 +289,14 @@ impl State {
         }
     }
 
+    /// Forgets all that is known of what has a name, or of static data.
+    pub(super) fn clobber_within(&mut self, base: Option<Symbol>) {
+        if self.memory.keys().any(|(held, _)| *held == base) {
+            Rc::make_mut(&mut self.memory).retain(|(held, _), _| *held != base);
+        }
+        self.mark((base, i64::MIN), u64::MAX);
+    }
+
     /// Notes that so many bytes of a place have been written to.
     pub(super) fn mark(&mut self, place: Spot, size: u64) {
         if !self.written.is_all() && !self.written.covers(place, size) {
@@ -264,6 +313,9 @@ impl State {
         stack: impl Fn(Symbol) -> bool,
     ) {
         self.clobber(place, size, stack);
+        if let Some(spot) = place.filter(|spot| self.passed.contains(spot)) {
+            Rc::make_mut(&mut self.passed).remove(&spot);
+        }
         if let Some(spot) = place.filter(|_| size <= 8 && self.memory.len() < MAX_MEMORY) {
             Rc::make_mut(&mut self.memory).insert(spot, (value, size));
         }

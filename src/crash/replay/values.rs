@@ -5,8 +5,13 @@ use super::run::Run;
 use super::step::RSP;
 use super::value::{State, Symbol, Value};
 use crate::crash::frame::Frame;
+use crate::dump::heap::{self, BlockState};
+use crate::dump::memory::PointerWidth;
 use crate::image::registers::{Provenance, Register};
 use std::collections::{HashMap, HashSet};
+
+/// Bytes above the stack pointer that belong to the function that is called (x64 calling convention, "home space").
+const HOME: i64 = 0x20;
 
 /// The values of symbols.
 #[derive(Debug, Default)]
@@ -97,9 +102,12 @@ impl Values {
         for stacks_only in [true, false, false] {
             for ((base, offset), (value, size)) in state.memory.iter() {
                 let is_stack = base.is_some_and(|base| run.is_stack(base));
-                // Below the stack pointer others have written since.
+                // Below the stack pointer others have written since, and into the room that is theirs above it.
+                let room = if run.width == PointerWidth::Eight { HOME } else { 0 };
                 let is_gone = || match state.register(RSP) {
-                    Value::Symbol(top, at) => *base != Some(top) || *offset < at,
+                    Value::Symbol(top, at) => {
+                        *base != Some(top) || *offset < at.saturating_add(room)
+                    }
                     _ => true,
                 };
                 let is_left_out = stacks_only && !is_stack || is_stack && is_gone();
@@ -115,10 +123,30 @@ impl Values {
                     {
                         self.on_stack.insert(*symbol);
                     }
-                    self.note(run, *value, actual, false);
+                    let is_sure = base.is_none() && Self::is_block(run, *value, actual);
+                    self.note(run, *value, actual, is_sure);
                 }
             }
         }
+    }
+
+    /// Whether a variable that was given the address of a block still holds what is one's.
+    ///
+    /// - situation: a static variable tells other threads of an object; a heap's memory may be another's since, a variable is written by its program.
+    /// - example: `request.tab = tab`, by main, which gives the tab back; a thread of the program takes it from there, and fails.
+    /// - handling: what a function that gives out memory gave back, or a place in it; the address in the variable now is that far behind
+    ///   the start of a heap block in use, or in a free one, and nothing that was seen has written to the variable since.
+    /// - test: `a_variable_holds_what_it_was_given` (tests/accuracy).
+    fn is_block(run: &Run<'_, '_>, value: Value, actual: u64) -> bool {
+        let Value::Symbol(symbol, offset) = value else { return false };
+        let start = actual.wrapping_sub(offset.cast_unsigned());
+        let block = heap::block_at(run.scene.dump, start);
+        run.allocated.contains(&symbol)
+            && block.is_some_and(|block| match block.state {
+                BlockState::Busy => block.start == start,
+                BlockState::Free => true,
+                BlockState::FrontEnd | BlockState::Unproven => false,
+            })
     }
 
     /// Whether a value can be this one; where nothing else is known, it is.

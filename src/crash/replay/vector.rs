@@ -65,7 +65,12 @@ impl Run<'_, '_> {
 
     /// Stores the words of a register, as many as there are bytes.
     fn put_words(&mut self, state: &mut State, one: &Instruction, words: &[Value], bytes: u64) {
-        let place = self.address(state, one).place();
+        let address = self.address(state, one);
+        let first = words.first().copied().unwrap_or_default();
+        if self.put_within(state, address, first) {
+            return;
+        }
+        let place = address.place();
         let word = self.width.bytes();
         let Some((base, first)) = place.filter(|_| bytes >= word) else {
             let [value, ..] = words else { return };

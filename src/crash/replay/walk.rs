@@ -47,7 +47,10 @@ impl Run<'_, '_> {
             // What cannot be followed may lead to the place as well.
             is_shown = is_shown || outcome.is_dark && !is_wide && self.handlers(start, &function);
             self.is_whole &= !outcome.is_dark || is_shown;
-            outcome.reached.iter_mut().for_each(|state| state.calls = Rc::clone(&calls));
+            for reached in &mut outcome.reached {
+                reached.state.calls = Rc::clone(&calls);
+                reached.noted = usize::MAX;
+            }
         }
         (self.is_in_loop, self.path) = (outer_loop, outer_path);
         self.depth.pop();
@@ -70,9 +73,6 @@ impl Run<'_, '_> {
                 break;
             }
             self.path = path;
-            if round > 0 {
-                self.enter(u64::MAX.wrapping_sub(round as u64));
-            }
             self.is_in_loop = outer_loop;
             self.pass(function, round, stop, &mut ways, &mut outcome)?;
             ways = ways.split_off(&((round.saturating_add(1), 0), (0, 0)));
@@ -81,7 +81,6 @@ impl Run<'_, '_> {
             return Some(outcome);
         }
         self.path = path;
-        self.enter(u64::MAX.wrapping_sub(ROUNDS as u64));
         let mut last = Outcome::default();
         let mut is_settled = false;
         for _ in 0..MAX_PASSES {
@@ -110,10 +109,17 @@ impl Run<'_, '_> {
     ) -> Option<bool> {
         let mut has_changed = false;
         let outer_loop = self.is_in_loop;
+        let path = self.path;
+        if round > 0 {
+            self.enter(u64::MAX.wrapping_sub(round as u64));
+        }
+        let path_of_round = self.path;
         for (at, block) in function.blocks.iter().enumerate() {
             let here = (round, at);
             let Some(mut state) = joined(ways, here) else { continue };
-            if state.register(RSP) == Value::Unknown {
+            // What is in no loop runs once, however often those before it did.
+            self.path = if block.is_in_loop { path_of_round } else { path };
+            if !matches!(state.register(RSP), Value::Symbol(..)) {
                 // Ways meet that have counted the stack pointer differently: it is somewhere.
                 let first = block.instructions.first().map_or(0, Instruction::ip);
                 let top = self.new_stack(Origin::Rounded(self.path, first));
@@ -153,7 +159,7 @@ impl Run<'_, '_> {
                 }
             }
         }
-        self.is_in_loop = outer_loop;
+        (self.is_in_loop, self.path) = (outer_loop, path);
         Some(has_changed)
     }
 }

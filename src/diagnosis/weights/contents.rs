@@ -48,6 +48,15 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::StaticNotNamed,
+        Group::StaticPlace,
+        &[
+            w(MemoryReleased, 1.8, "the program has placed it in an arena of its own"),
+            w(NeverInitialized, 0.5, "it may be an element of an array that is used anew"),
+            w(Corrupted, -0.5, "a static section is mostly named by its code"),
+        ],
+    ),
+    row(
         FindingId::ContentsBeginHere,
         Group::Contents,
         &[
