@@ -1,7 +1,8 @@
 //! What sums and the like make of the values that they are given.
 
+use super::compare::is_taken;
 use super::run::Run;
-use super::step::{RSP, is_taken, number};
+use super::step::{RSP, number};
 use super::value::{Compared, Kind, Origin, State, Value};
 use iced_x86::{ConditionCode, Instruction, Mnemonic, OpKind};
 use std::rc::Rc;
