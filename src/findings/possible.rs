@@ -6,6 +6,7 @@ use crate::crash::operation::Operation;
 use crate::crash::replay::{Given, Past, Replay};
 use crate::dump::heap::{self, BlockState};
 use crate::dump::modules;
+use std::collections::HashSet;
 
 /// Whether any call can have taken a step with the section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +61,10 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
         ),
     ] {
         let finding = match facts.chance(case, replay, calls, step) {
-            Chance::None if step != Step::Release || facts.is_own_block && !is_filled => {
+            Chance::None
+                if step != Step::Release
+                    || facts.is_own_block && !is_filled && !makes_again(replay) =>
+            {
                 Finding::new(
                     none,
                     format!("No code of the program that can have run so far {does}."),
@@ -79,6 +83,26 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
         };
         findings.push(finding);
     }
+}
+
+/// Whether a thread has surely initialised two sections at one address: the program gives out places again, without a call that gives memory back.
+///
+/// - situation: a pool keeps what comes back for the next object.
+/// - example: `open("feed")`, `close(feed)`, `open("feed2")`: the second socket, with its lock, is where the first was.
+/// - handling: any address of a section, here or elsewhere.
+/// - test: `who_makes_again_gives_out_again`.
+fn makes_again(replay: &Replay) -> bool {
+    let made = |call: &Past| {
+        let (which, _) = Step::Initialisation.argument_of(&call.name)?;
+        match call.arguments.get(which.index()) {
+            Some(Given::Value(at)) => Some(*at),
+            _ => None,
+        }
+    };
+    replay.threads.iter().any(|thread| {
+        let mut seen = HashSet::new();
+        thread.surely.iter().filter_map(made).any(|at| !seen.insert(at))
+    })
 }
 
 /// The program makes sections in blocks of this size, each at another place in them.
@@ -262,5 +286,31 @@ impl Place {
             Object::Section => self.offset.is_none_or(|offset| offset == bytes.cast_unsigned()),
             _ => bytes == 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::makes_again;
+    use crate::crash::replay::{Given, Past, Replay, ThreadPast};
+
+    #[test]
+    fn who_makes_again_gives_out_again() {
+        let made = |given: Given| Past {
+            order: 0,
+            name: "InitializeCriticalSection".into(),
+            at: 0x40_1000,
+            arguments: [given, Given::Unknown, Given::Unknown, Given::Unknown],
+            is_of_ended: false,
+            is_of_earlier: false,
+        };
+        let makes = |first: Given, second: Given| {
+            let surely = vec![made(first), made(second)];
+            let thread = ThreadPast { thread: 1, surely, perhaps: Vec::new() };
+            makes_again(&Replay { threads: vec![thread], ..Replay::default() })
+        };
+        assert!(makes(Given::Value(0x2000), Given::Value(0x2000)));
+        assert!(!makes(Given::Value(0x2000), Given::Value(0x2040)), "two sections");
+        assert!(!makes(Given::Unknown, Given::Unknown), "they may be two");
     }
 }
