@@ -166,6 +166,8 @@ fn a_module_that_is_not_there_is_not_found() {
     assert_eq!(calls("B"), 1, "without its extension");
     assert_eq!(calls("A.DLL"), 2, "it is there now");
     assert_eq!(calls(""), 2, "the program itself");
+    assert_eq!(calls("API-ms-win-core-synch-l1-2-0.dll"), 2, "another file stands for it");
+    assert_eq!(calls("b."), 2, "a file without an extension");
 }
 
 #[test]
@@ -184,6 +186,21 @@ fn a_thread_that_writes_elsewhere_is_no_race() {
     };
     assert_eq!(result(&code(8), "CreateThread"), Value::Constant(5));
     assert_eq!(result(&code(0), "CreateThread"), Value::Unknown);
+}
+
+#[test]
+fn a_timers_handle_is_written() {
+    // lea rcx,[data]; lea r8,[timer]; xor r9d,r9d; call; mov eax,[data]; ret; timer: mov [data+8],1; ret
+    let mut code = of_data(0, &[0x48, 0x8D, 0x0D], 0, &[]);
+    code.extend([0x4C, 0x8D, 0x05, 0x32, 0, 0, 0, 0x45, 0x31, 0xC9]);
+    code.extend(call_import(17));
+    code.extend(of_data(23, &[0x8B, 0x05], 0, &[]));
+    code.push(0xC3);
+    code.resize(0x40, 0xCC);
+    code.extend(of_data(0x40, &[0xC7, 0x05], 8, &[1, 0, 0, 0]));
+    code.push(0xC3);
+    assert_eq!(result(&code, "CreateThread"), Value::Constant(0), "it writes no such thing");
+    assert_eq!(result(&code, "CreateTimerQueueTimer"), Value::Unknown);
 }
 
 #[test]

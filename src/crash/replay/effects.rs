@@ -176,7 +176,9 @@ impl Run<'_, '_> {
         }
         let size = match name {
             _ if is_of_section => self.width.bytes().saturating_mul(5),
-            "__getmainargs" | "__wgetmainargs" | "__dllonexit" => self.width.bytes(),
+            "__getmainargs" | "__wgetmainargs" | "__dllonexit" | "CreateTimerQueueTimer" => {
+                self.width.bytes()
+            }
             "QueryPerformanceCounter" => 8,
             _ if is_plain => return,
             _ if FILLERS.contains(&name) => FILLED,

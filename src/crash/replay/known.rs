@@ -145,7 +145,10 @@ pub(super) const FILLERS: &[&str] = &[
     "RtlFillMemory",
 ];
 
-/// Functions that have fewer arguments than there are registers for them, or none that they call.
+/// Functions that call none of the program's and write through no argument, but for those that [`Run::effects`] names; many have fewer arguments
+/// than there are registers for them.
+///
+/// [`Run::effects`]: super::run::Run::effects
 pub(super) const PLAIN: &[&str] = &[
     "FlushInstructionCache",
     "IsDebuggerPresent",

@@ -23,7 +23,7 @@ impl Run<'_, '_> {
     /// - situation: start-up code has a way for each library that may be loaded, and registers something with it.
     /// - example: `if (GetModuleHandleA("libgcc_s_dw2-1.dll")) …` in every x86 program of GCC, and a call of what it looks up there.
     /// - handling: by a name that stands in memory which cannot change; no module of that name is loaded, and none is known to have been
-    ///   unloaded. That one is loaded does not tell since when.
+    ///   unloaded. That one is loaded does not tell since when. Not API sets, which are in no list.
     /// - test: `a_module_that_is_not_there_is_not_found`.
     fn finds_no_module(&self, name: &str, [sought, ..]: [Value; 4]) -> bool {
         let Value::Constant(text) = sought else { return false };
@@ -32,8 +32,13 @@ impl Run<'_, '_> {
             "GetModuleHandleW" => self.wide_text(text),
             _ => None,
         };
-        let Some(sought) = sought.filter(|sought| !sought.is_empty()) else { return false };
+        let Some(sought) = sought else { return false };
         let file = sought.rsplit(['\\', '/']).next().unwrap_or_default();
+        // The loader has another file for an API set (Windows API sets), and no extension for a name that ends in a dot.
+        let starts = |set: &str| file.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(set));
+        if file.is_empty() || file.ends_with('.') || starts("api-") || starts("ext-") {
+            return false;
+        }
         let with_extension =
             if file.contains('.') { file.to_owned() } else { format!("{file}.dll") };
         let dump = self.scene.dump;
@@ -49,7 +54,8 @@ impl Run<'_, '_> {
             let at = text.checked_add(index.checked_mul(2)?)?;
             match u8::try_from(self.fixed(at, 2)?).ok()? {
                 0 => return Some(found),
-                letter => found.push(char::from(letter)),
+                letter if letter.is_ascii() => found.push(char::from(letter)),
+                _ => return None,
             }
         }
         None
