@@ -1,10 +1,11 @@
 //! The running of a block, and what a function gives back to its caller.
 
+use super::function::Block;
 use super::run::Run;
 use super::step::RSP;
 use super::value::{State, Value};
 use crate::image::registers::Register;
-use iced_x86::{FlowControl, Instruction, InstructionInfoFactory};
+use iced_x86::{FlowControl, InstructionInfoFactory};
 
 /// Most calls that are kept in order.
 const MAX_CALLS: usize = 1024;
@@ -45,6 +46,8 @@ pub(super) enum End {
     Falls,
     /// A branch, and whether it is taken where that is known.
     Branches(Option<bool>),
+    /// A jump through a table, and the case that it leads to where that is known.
+    Leads(Option<u64>),
     Stops,
 }
 
@@ -58,9 +61,9 @@ pub(super) fn also(place: &mut Option<State>, state: &State) {
 
 impl Run<'_, '_> {
     /// Runs a block's instructions.
-    pub(super) fn block<'i>(
+    pub(super) fn block(
         &mut self,
-        instructions: impl Iterator<Item = &'i Instruction>,
+        block: &Block,
         state: &mut State,
         stop: Option<u64>,
         is_in_loop: bool,
@@ -68,7 +71,7 @@ impl Run<'_, '_> {
     ) -> Option<End> {
         let mut factory = InstructionInfoFactory::new();
         let mut last = None;
-        for one in instructions {
+        for one in &block.instructions {
             (self.spend() && state.calls.len() <= MAX_CALLS).then_some(())?;
             match one.flow_control() {
                 FlowControl::Call | FlowControl::IndirectCall => {
@@ -92,6 +95,12 @@ impl Run<'_, '_> {
                     self.give_back(state, bytes);
                     also(&mut outcome.returned, state);
                     return Some(End::Stops);
+                }
+                FlowControl::IndirectBranch if !block.cases.is_empty() => {
+                    return Some(End::Leads(match self.operand(state, one, 0) {
+                        (Value::Constant(to), _) => Some(to),
+                        _ => None,
+                    }));
                 }
                 FlowControl::IndirectBranch => {
                     match self.last_call(state, one, last)? {

@@ -11,6 +11,9 @@ const MAX_LENGTH: usize = 15;
 /// Most blocks that are gone through for all loops of a function.
 const MAX_LOOPED: usize = 1 << 18;
 
+/// Decoded instructions, by their addresses.
+pub(super) type Code = BTreeMap<u64, Instruction>;
+
 /// Instructions that run one after another.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -18,6 +21,8 @@ pub(super) struct Block {
     /// The blocks that follow: where no branch is taken, then where one is.
     pub(super) next: Option<usize>,
     pub(super) branch: Option<usize>,
+    /// Those that its last instruction, a jump through a table, may lead to, by their addresses.
+    pub(super) cases: Vec<(u64, usize)>,
     /// Whether a loop goes through it.
     pub(super) is_in_loop: bool,
     /// Whether a way from it leads out of a loop.
@@ -76,15 +81,17 @@ fn successors(one: &Instruction) -> (Option<u64>, Option<u64>) {
 
 impl Function {
     /// Follows the function that starts at an address; jumps to other functions are followed as its own, nothing is behind a call that does
-    /// not come back. `None` where it is too long.
+    /// not come back. `cases` tells where a jump through a pointer may lead. `None` where it is too long.
     pub(super) fn read(
         space: &AddressSpace<'_>,
         start: u64,
         width: PointerWidth,
         mut spend: impl FnMut() -> bool,
         comes_back: impl Fn(&Instruction) -> bool,
+        mut cases: impl FnMut(&Code, &Instruction) -> BTreeSet<u64>,
     ) -> Option<Self> {
-        let mut code: BTreeMap<u64, Instruction> = BTreeMap::new();
+        let mut code = Code::new();
+        let mut tables: HashMap<u64, BTreeSet<u64>> = HashMap::new();
         let mut last = HashSet::new();
         let is_call = |one: &Instruction| {
             matches!(one.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
@@ -106,17 +113,24 @@ impl Function {
                 heads.extend(target);
                 heads.extend(next);
             }
+            if one.flow_control() == FlowControl::IndirectBranch {
+                let found = cases(&code, &one);
+                heads.extend(&found);
+                open.extend(&found);
+                tables.insert(at, found);
+            }
             open.extend(target);
             open.extend(next);
             code.insert(at, one);
         }
-        Some(Self::of(&code, &heads, &last, start))
+        Some(Self::of(&code, &heads, &last, &tables, start))
     }
 
     fn of(
-        code: &BTreeMap<u64, Instruction>,
+        code: &Code,
         heads: &BTreeSet<u64>,
         last: &HashSet<u64>,
+        tables: &HashMap<u64, BTreeSet<u64>>,
         start: u64,
     ) -> Self {
         let follows = |one: &Instruction| match last.contains(&one.ip()) {
@@ -129,7 +143,17 @@ impl Function {
             let last = runs.get(&head).and_then(|run| run.last());
             last.map_or((None, None), follows)
         };
-        let order = order(start, ends);
+        let cases = |head: u64| {
+            let last = runs.get(&head).and_then(|run| run.last());
+            let table = last.and_then(|last| tables.get(&last.ip()));
+            // Backwards: of those that follow, the first comes last.
+            table.into_iter().flat_map(|table| table.iter().rev()).copied()
+        };
+        let successors = |head: u64| {
+            let (next, branch) = ends(head);
+            branch.into_iter().chain(next).chain(cases(head)).collect()
+        };
+        let order = order(start, successors);
         let places: HashMap<u64, usize> =
             order.iter().enumerate().map(|(at, head)| (*head, at)).collect();
         let mut function = Self::default();
@@ -140,6 +164,7 @@ impl Function {
                 instructions: runs.get(head).cloned().unwrap_or_default(),
                 next: place(next),
                 branch: place(branch),
+                cases: cases(*head).filter_map(|to| Some((to, place(Some(to))?))).collect(),
                 is_in_loop: false,
                 leaves_loop: false,
             });
@@ -152,7 +177,9 @@ impl Function {
     /// among these, the loop has several entries: it is what lies between; so where there are too many loops to look at each.
     fn mark_loops(&mut self) {
         let ways = |at: usize, block: &Block| {
-            [block.next, block.branch].into_iter().flatten().map(move |to| (to, at))
+            let cases = block.cases.iter().map(|(_, to)| *to);
+            let all: Vec<_> = block.next.into_iter().chain(block.branch).chain(cases).collect();
+            all.into_iter().map(move |to| (to, at))
         };
         let all: Vec<(usize, usize)> =
             self.blocks.iter().enumerate().flat_map(|(at, block)| ways(at, block)).collect();
@@ -204,7 +231,7 @@ impl Function {
 
 /// The instructions from a head up to the next one.
 fn run(
-    code: &BTreeMap<u64, Instruction>,
+    code: &Code,
     heads: &BTreeSet<u64>,
     head: u64,
     follows: impl Fn(&Instruction) -> (Option<u64>, Option<u64>),
@@ -223,23 +250,18 @@ fn run(
 }
 
 /// The heads that can be reached, each behind those that lead to it.
-fn order(start: u64, ends: impl Fn(u64) -> (Option<u64>, Option<u64>)) -> Vec<u64> {
+fn order(start: u64, successors: impl Fn(u64) -> Vec<u64>) -> Vec<u64> {
     let mut done = Vec::new();
     let mut seen = HashSet::from([start]);
-    let mut open = vec![(start, 0u8)];
-    while let Some((head, step)) = open.pop() {
-        let (next, branch) = ends(head);
-        let child = match step {
-            0 => branch,
-            1 => next,
-            _ => {
-                done.push(head);
-                continue;
+    let mut open = vec![(start, successors(start).into_iter())];
+    while let Some((head, rest)) = open.last_mut() {
+        match rest.next() {
+            Some(child) if seen.insert(child) => open.push((child, successors(child).into_iter())),
+            Some(_) => {}
+            None => {
+                done.push(*head);
+                open.pop();
             }
-        };
-        open.push((head, step.saturating_add(1)));
-        if let Some(child) = child.filter(|child| seen.insert(*child)) {
-            open.push((child, 0));
         }
     }
     done.reverse();

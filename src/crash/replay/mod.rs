@@ -6,6 +6,7 @@ mod alone_tests;
 mod alu;
 mod block;
 mod call;
+mod cases;
 mod compare;
 mod effects;
 mod entries;

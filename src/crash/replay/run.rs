@@ -1,6 +1,6 @@
 //! What is known while functions are replayed: code, tables, what was called and handed out.
 
-use super::function::Function;
+use super::function::{Code, Function};
 use super::known;
 use super::threads::Started;
 use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
@@ -464,7 +464,8 @@ impl<'s, 'd> Run<'s, 'd> {
             let callee = site.as_ref().and_then(|site| scene.callee(site));
             !callee.as_ref().and_then(|callee| callee.name()).is_some_and(known::ends)
         };
-        let read = Function::read(&scene.dump.memory, start, width, spend, comes_back);
+        let cases = |code: &Code, jump: &Instruction| self.cases(code, jump);
+        let read = Function::read(&scene.dump.memory, start, width, spend, comes_back, cases);
         let read = read.map(Rc::new);
         self.functions.insert(start, read.clone());
         read

@@ -12,7 +12,7 @@ pub(super) const RCX: usize = 1;
 /// Number of rsp.
 pub(super) const RSP: usize = 4;
 /// Number of rbp.
-const RBP: usize = 5;
+pub(super) const RBP: usize = 5;
 
 /// The number of a general-purpose register, of any size.
 pub(super) fn number(register: Iced) -> Option<usize> {

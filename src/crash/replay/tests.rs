@@ -10,6 +10,7 @@ use crate::dump::{Cpu, Dump};
 use crate::image::fixtures::PeBuilder;
 use crate::image::flow::FlowCache;
 use crate::image::images::Images;
+use std::collections::BTreeSet;
 
 pub(super) const START: u64 = 0x40_1000;
 const RBX: usize = 3;
@@ -249,7 +250,7 @@ fn a_helper_makes_its_callers_frame() {
 
 /// What is known when a function at 0x1000 of an x64 image was replayed, `size` bytes by its unwind data, that calls an import of this name;
 /// another module is loaded.
-fn replayed<T>(
+pub(super) fn replayed<T>(
     code: &[u8],
     size: u32,
     import: &str,
@@ -399,7 +400,8 @@ fn a_loop_is_what_leads_back_to_its_head() {
         let file = Synth::new(Cpu::Amd64).memory(START, code).build();
         let dump = Dump::parse(&file).unwrap();
         let width = dump.system.pointer_width;
-        Function::read(&dump.memory, START, width, || true, |_| true).unwrap()
+        Function::read(&dump.memory, START, width, || true, |_| true, |_, _| BTreeSet::new())
+            .unwrap()
     };
     let function = decode(&code);
     let in_loop = function.blocks.iter().filter(|block| block.is_in_loop).count();

@@ -1,7 +1,7 @@
 //! The ways through a function: what holds at each block, round by round of its loops.
 
 use super::block::{End, Outcome, also};
-use super::function::Function;
+use super::function::{Block, Function};
 use super::run::Run;
 use super::step::RSP;
 use super::value::{Origin, State, Value};
@@ -128,20 +128,16 @@ impl Run<'_, '_> {
             let is_last = round == ROUNDS;
             self.is_in_loop = outer_loop || is_last && block.is_in_loop;
             let goes_on = block.is_in_loop;
-            let end = self.block(block.instructions.iter(), &mut state, stop, goes_on, outcome)?;
-            let takes = |branch: bool| match end {
-                End::Falls => !branch,
-                End::Branches(taken) => taken.is_none_or(|taken| taken == branch),
-                End::Stops => false,
-            };
-            for (to, branch) in [(block.next, false), (block.branch, true)] {
-                let is_taken = takes(branch);
+            let end = self.block(block, &mut state, stop, goes_on, outcome)?;
+            outcome.is_lost |= leads_elsewhere(end, block);
+            for (to, way) in ways_of(block) {
+                let is_taken = takes(end, way);
                 let Some(to) = to else {
-                    outcome.is_lost |= is_taken && !(branch && matches!(end, End::Falls));
+                    outcome.is_lost |= is_taken;
                     continue;
                 };
                 let is_open = state.is_open
-                    || matches!(end, End::Branches(None))
+                    || matches!(end, End::Branches(None) | End::Leads(None))
                         && block.leaves_loop
                         && !function.leaves(at, to);
                 let next = match to > at {
@@ -162,6 +158,37 @@ impl Run<'_, '_> {
         (self.is_in_loop, self.path) = (outer_loop, path);
         Some(has_changed)
     }
+}
+
+/// A way out of a block.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Next,
+    Branch,
+    /// The case of a table that begins at an address.
+    Case(u64),
+}
+
+/// The ways out of a block, and the blocks that they lead to.
+fn ways_of(block: &Block) -> impl Iterator<Item = (Option<usize>, Way)> + '_ {
+    let cases = block.cases.iter().map(|(address, to)| (Some(*to), Way::Case(*address)));
+    [(block.next, Way::Next), (block.branch, Way::Branch)].into_iter().chain(cases)
+}
+
+/// Whether a way may be taken where a block ends like this.
+fn takes(end: End, way: Way) -> bool {
+    match (end, way) {
+        (End::Falls, Way::Next) => true,
+        (End::Branches(taken), Way::Next) => taken != Some(true),
+        (End::Branches(taken), Way::Branch) => taken != Some(false),
+        (End::Leads(to), Way::Case(address)) => to.is_none_or(|to| to == address),
+        _ => false,
+    }
+}
+
+/// Whether a jump through a table leads to none of its cases.
+fn leads_elsewhere(end: End, block: &Block) -> bool {
+    matches!(end, End::Leads(Some(to)) if !block.cases.iter().any(|(case, _)| *case == to))
 }
 
 /// What holds at a block, whichever way it was come to.
