@@ -11,6 +11,7 @@ use crate::dump::memory::PointerWidth;
 use crate::dump::{Cpu, Dump};
 use crate::image::call_target::{self, CallKind, CallSite, Callee, Resolution};
 use crate::image::flow::FlowCache;
+use crate::image::guard::Guard;
 use crate::image::images::Images;
 use crate::image::pe::Machine;
 use crate::image::registers::{Provenance, Register, RegisterFile};
@@ -44,7 +45,7 @@ impl Scene<'_, '_> {
     }
 
     /// The call instruction that ends at a return address. A call through a register that was loaded from an
-    /// import slot is given as a call through that slot.
+    /// import slot is given as a call through that slot; one under Control Flow Guard as what it is without.
     #[must_use]
     pub fn call_site(self, return_address: u64) -> Option<CallSite> {
         let width = self.dump.system.pointer_width;
@@ -52,12 +53,26 @@ impl Scene<'_, '_> {
             true => call_target_arm64::call_site(self.images, return_address)?,
             false => call_target::call_site(self.images, return_address, width)?,
         };
-        if let CallKind::Register(register) = site.kind
+        let is_guarded = |slot| self.guard_at(slot) == Some(Guard::Dispatch);
+        let called = match site.kind {
+            CallKind::Slot { slot, .. } if is_guarded(slot) => {
+                site.kind = CallKind::Memory;
+                Some(Register::Rax)
+            }
+            CallKind::Register(register) => Some(register),
+            _ => None,
+        };
+        if let Some(register) = called
             && let Some(slot) = self.called_slot(return_address, site.call_address, register)
         {
             site.kind = CallKind::Slot { slot, content: self.dump.memory.pointer(slot, width) };
         }
         Some(site)
+    }
+
+    /// What the pointer at an address is of those of Control Flow Guard.
+    pub(super) fn guard_at(self, slot: u64) -> Option<Guard> {
+        self.images.module_at(slot)?.guard_at(slot)
     }
 
     fn called_slot(self, return_address: u64, call: u64, register: Register) -> Option<u64> {
@@ -336,6 +351,7 @@ mod tests {
     use super::*;
     use crate::dump::Cpu;
     use crate::dump::synth::Synth;
+    use crate::image::fixtures::PeBuilder;
 
     #[test]
     fn scan_skips_what_no_call_precedes() {
@@ -359,5 +375,27 @@ mod tests {
         assert_eq!(frames[1].registers.ip(), 0x40_0055);
         assert_eq!(frames[1].trust, Trust::Scan);
         assert_eq!(frames[1].return_slot, Some(0x10_0008));
+    }
+
+    #[test]
+    fn a_guarded_call_is_what_it_is_without_the_guard() {
+        let mut pe = PeBuilder::x64();
+        pe.guard(0x118);
+        // call [__guard_dispatch_icall_fptr]: whatever is in rax
+        pe.put(0x1000, &[0xFF, 0x15, 0x02, 0x61, 0, 0]);
+        // mov rax,[0x7000]; call [__guard_dispatch_icall_fptr]
+        pe.put(0x1010, &[0x48, 0x8B, 0x05, 0xE9, 0x5F, 0, 0, 0xFF, 0x15, 0xEB, 0x60, 0, 0]);
+        let (base, size) = (PeBuilder::BASE, PeBuilder::SIZE);
+        let file = Synth::new(Cpu::Amd64)
+            .module(base, 0x1_0000, "app.exe", [1, 0, 0, 0])
+            .memory(base, pe.bytes())
+            .build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, [(base, size)]);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let kind = |rva: u64| scene.call_site(base + rva).map(|site| site.kind);
+        assert_eq!(kind(0x1006), Some(CallKind::Memory));
+        let slot = base + 0x7000;
+        assert_eq!(kind(0x101D), Some(CallKind::Slot { slot, content: Some(0) }));
     }
 }

@@ -106,6 +106,14 @@ impl PeBuilder {
         self.put(0x58C2, name.as_bytes());
     }
 
+    /// Writes a load configuration of a 64-bit image at 0x5900, so many bytes long, with the pointers of Control Flow Guard at 0x7100.
+    pub(crate) fn guard(&mut self, size: u32) {
+        self.directory(DirectoryKind::LoadConfig, 0x5900, size);
+        self.put_u32(0x5900, size);
+        self.put(0x5970, &(Self::BASE + 0x7100).to_le_bytes());
+        self.put(0x5978, &(Self::BASE + 0x7108).to_le_bytes());
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.clone()
     }

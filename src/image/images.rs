@@ -2,6 +2,7 @@
 
 use super::export_cache::ExportCache;
 use super::exports::{Exports, NearestExport};
+use super::guard::{self, Guard};
 use super::imports::{Import, Imports};
 use super::pe::{Image, Machine};
 use super::runtime_functions::function_start;
@@ -89,6 +90,12 @@ impl ModuleImage<'_, '_> {
     pub fn export_at(&self, address: u64) -> Option<String> {
         let image = self.image().ok()?;
         self.exports().ok()?.name_at(self.space, image, image.rva(address)?)
+    }
+
+    /// What the pointer at `address` is of those of Control Flow Guard.
+    #[must_use]
+    pub fn guard_at(&self, address: u64) -> Option<Guard> {
+        guard::guard_at(self.space, self.image().ok()?, address)
     }
 
     /// What the import slot at `address` stands for.

@@ -10,6 +10,7 @@ mod epilogue;
 pub mod export_cache;
 pub mod exports;
 pub mod flow;
+pub mod guard;
 pub mod images;
 pub mod imports;
 pub mod instruction_arm64;

@@ -92,6 +92,8 @@ pub enum DirectoryKind {
     Import = 1,
     /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`: `.pdata`.
     Exception = 3,
+    /// `IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG`.
+    LoadConfig = 10,
     /// `IMAGE_DIRECTORY_ENTRY_IAT`.
     ImportAddressTable = 12,
 }
@@ -102,6 +104,7 @@ impl DirectoryKind {
             Self::Export => "export directory",
             Self::Import => "import directory",
             Self::Exception => "exception directory",
+            Self::LoadConfig => "load configuration",
             Self::ImportAddressTable => "import address table",
         }
     }
@@ -131,6 +134,7 @@ pub struct Image {
     export: Directory,
     import: Directory,
     exception: Directory,
+    load_config: Directory,
     import_address_table: Directory,
 }
 
@@ -172,6 +176,7 @@ impl Image {
             export: nt.directory(directory_count_at, DirectoryKind::Export)?,
             import: nt.directory(directory_count_at, DirectoryKind::Import)?,
             exception: nt.directory(directory_count_at, DirectoryKind::Exception)?,
+            load_config: nt.directory(directory_count_at, DirectoryKind::LoadConfig)?,
             import_address_table: nt
                 .directory(directory_count_at, DirectoryKind::ImportAddressTable)?,
         };
@@ -203,6 +208,7 @@ impl Image {
             DirectoryKind::Export => self.export,
             DirectoryKind::Import => self.import,
             DirectoryKind::Exception => self.exception,
+            DirectoryKind::LoadConfig => self.load_config,
             DirectoryKind::ImportAddressTable => self.import_address_table,
         };
         if found.rva == 0 || found.size == 0 {

@@ -8,9 +8,12 @@ use super::step::RSP;
 use super::value::{Origin, Spot, State, Value};
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::{CallKind, CallSite};
+use crate::image::guard::Guard;
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use std::rc::Rc;
 
+/// Number of rax.
+const RAX: usize = 0;
 /// Registers that a call does not keep: rax, rcx, rdx, r8 to r11.
 const VOLATILE: [usize; 7] = [0, 1, 2, 8, 9, 10, 11];
 /// Bytes of further arguments.
@@ -30,6 +33,8 @@ pub(super) enum Target {
     Named(String, Option<u64>),
     /// Code of the program.
     Code(u64),
+    /// The check of Control Flow Guard, which does nothing to the program.
+    Guard,
     Unknown,
 }
 
@@ -70,6 +75,10 @@ impl Run<'_, '_> {
                     self.note_room(&name, arguments, symbol);
                     self.note_heap_of(&name, arguments, symbol);
                 }
+                Some(true)
+            }
+            Target::Guard => {
+                VOLATILE.into_iter().for_each(|number| state.set(number, Value::Unknown));
                 Some(true)
             }
             Target::Code(start) if self.can_enter(start) => self.inner(state, start, one),
@@ -354,8 +363,15 @@ impl Run<'_, '_> {
     /// What a call or a jump goes to.
     fn target(&mut self, state: &mut State, one: &Instruction) -> Target {
         let width = self.width;
+        let guard = match self.address(state, one) {
+            Value::Constant(slot) if one.op0_kind() == OpKind::Memory => self.scene.guard_at(slot),
+            _ => None,
+        };
+        if guard == Some(Guard::Check) {
+            return Target::Guard;
+        }
         let kind = match one.op0_kind() {
-            OpKind::Memory => match self.address(state, one) {
+            OpKind::Memory if guard.is_none() => match self.address(state, one) {
                 Value::Constant(slot) if self.fixed(slot, width.bytes()).is_some() => {
                     let content = self.scene.dump.memory.pointer(slot, width);
                     Some(CallKind::Slot { slot, content })
@@ -363,12 +379,12 @@ impl Run<'_, '_> {
                 Value::Constant(slot) if self.is_lost_import(slot) => {
                     return Target::Named(String::new(), None);
                 }
-                _ => self.direct(state, one),
+                _ => direct(self.called(state, one, guard)),
             },
-            _ => self.direct(state, one),
+            _ => direct(self.called(state, one, guard)),
         };
         let Some(kind) = kind else {
-            return match self.operand(state, one, 0).0 {
+            return match self.called(state, one, guard) {
                 Value::Symbol(symbol, 0) if self.lost_imports.contains(&symbol) => {
                     Target::Named(String::new(), None)
                 }
@@ -392,11 +408,19 @@ impl Run<'_, '_> {
         }
     }
 
-    fn direct(&mut self, state: &mut State, one: &Instruction) -> Option<CallKind> {
-        match self.operand(state, one, 0) {
-            (Value::Constant(target), _) => Some(CallKind::Direct(target)),
-            _ => None,
+    /// What a call or a jump calls; under Control Flow Guard that is in rax.
+    fn called(&mut self, state: &mut State, one: &Instruction, guard: Option<Guard>) -> Value {
+        match guard {
+            Some(_) => state.register(RAX),
+            None => self.operand(state, one, 0).0,
         }
+    }
+}
+
+fn direct(called: Value) -> Option<CallKind> {
+    match called {
+        Value::Constant(target) => Some(CallKind::Direct(target)),
+        _ => None,
     }
 }
 

@@ -260,6 +260,7 @@ pub(super) fn replayed<T>(
     let mut pe = PeBuilder::x64();
     pe.put(0x1000, code);
     pe.imports("KERNEL32.dll", import);
+    pe.guard(0x118);
     pe.pdata(&[(0x1000, 0x1000 + size, 0x3800)]);
     pe.put(0x3800, &[1, 0, 0, 0]);
     let file = Synth::new(Cpu::Amd64)
@@ -288,6 +289,31 @@ pub(super) fn call_import(at: u32) -> [u8; 6] {
     let slot = IMPORT_SLOT - 0x1000 - at - 6;
     let [a, b, c, d] = slot.to_le_bytes();
     [0xFF, 0x15, a, b, c, d]
+}
+
+#[test]
+fn a_guarded_call_goes_to_what_is_in_rax() {
+    let calls = |code: &[u8], size: u32| {
+        replayed(code, size, "DeleteCriticalSection", "a.dll", |run| {
+            let called = run.calls.iter().map(|call| (call.name.clone(), call.arguments[0]));
+            called.collect::<Vec<_>>()
+        })
+    };
+    // lea rax,[inner]; mov ecx,8; call [dispatch]; ret; inner: call [import]; ret
+    let dispatched = [
+        &[0x48, 0x8D, 0x05, 12, 0, 0, 0, 0xB9, 8, 0, 0, 0, 0xFF, 0x15, 0xF6, 0x60, 0, 0][..],
+        &[0xC3],
+        &call_import(19),
+        &[0xC3],
+    ];
+    assert_eq!(
+        calls(&dispatched.concat(), 19),
+        [("DeleteCriticalSection".into(), Value::Constant(8))]
+    );
+    // mov ecx,7; call [check]; call [import]; ret: the check is no call of the program's, and keeps rcx for nobody.
+    let checked =
+        [&[0xB9, 7, 0, 0, 0, 0xFF, 0x15, 0xF5, 0x60, 0, 0][..], &call_import(11), &[0xC3; 9]];
+    assert_eq!(calls(&checked.concat(), 18), [("DeleteCriticalSection".into(), Value::Unknown)]);
 }
 
 #[test]
