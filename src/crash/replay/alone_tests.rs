@@ -189,6 +189,25 @@ fn a_thread_that_writes_elsewhere_is_no_race() {
 }
 
 #[test]
+fn a_function_that_is_called_back_may_only_read() {
+    // mov [data],5; lea r9,[compare]; call [qsort]; mov eax,[data]; ret; compare: mov eax,[data]; mov [data+offset],eax; ret
+    let code = |offset: u32| {
+        let mut code = of_data(0, &[0xC7, 0x05], 0, &FIVE);
+        code.extend([0x31, 0xC9, 0x4C, 0x8D, 0x0D, 0x2D, 0, 0, 0]);
+        code.extend(call_import(19));
+        code.extend(of_data(25, &[0x8B, 0x05], 0, &[]));
+        code.push(0xC3);
+        code.resize(0x40, 0xCC);
+        code.extend(of_data(0x40, &[0x8B, 0x05], 0, &[]));
+        code.extend(of_data(0x46, &[0x89, 0x05], offset, &[]));
+        code.push(0xC3);
+        code
+    };
+    assert_eq!(result(&code(8), "qsort"), Value::Constant(5));
+    assert_eq!(result(&code(0), "qsort"), Value::Unknown);
+}
+
+#[test]
 fn a_timers_handle_is_written() {
     // lea rcx,[data]; lea r8,[timer]; xor r9d,r9d; call; mov eax,[data]; ret; timer: mov [data+8],1; ret
     let mut code = of_data(0, &[0x48, 0x8D, 0x0D], 0, &[]);

@@ -155,14 +155,12 @@ impl Run<'_, '_> {
         if !state.is_alone {
             return;
         }
-        let is_start = |at: u64| self.is_function(at) && !self.is_librarys(at);
-        let is_code = |value: &Value| matches!(value, Value::Constant(at) if is_start(*at));
         let is_of_section = Operation::of_function(name).is_some() || operation::initialises(name);
         let is_plain =
             is_of_section || freed(name).is_some() || gives_out(name) || PLAIN.contains(&name);
         let is_keeper = KEEPERS.contains(&name) || started_by(name).is_some();
         let is_plain = is_plain || is_keeper;
-        if arguments.iter().any(is_code) && !is_plain {
+        if !is_plain && !self.calls_back_quietly(state, arguments) {
             state.is_alone = false;
             return;
         }

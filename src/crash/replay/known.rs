@@ -115,6 +115,7 @@ pub(super) const READERS: &[&str] = &[
 ];
 /// Functions that write as much as their arguments say, or as a text is long.
 pub(super) const FILLERS: &[&str] = &[
+    "qsort",
     "memcpy",
     "memmove",
     "memset",
@@ -218,7 +219,8 @@ pub(super) fn freed(name: &str) -> Option<usize> {
 
 /// Whether a function of this name writes to the place that its first argument names and to no other (C runtime library, Windows API).
 pub(super) fn writes_to_first(name: &str) -> bool {
-    const OTHERS: [&str; 6] = ["fgets", "fread", "snprintf", "sprintf", "wsprintfA", "wsprintfW"];
+    const OTHERS: [&str; 7] =
+        ["fgets", "fread", "qsort", "snprintf", "sprintf", "wsprintfA", "wsprintfW"];
     let starts = ["mem", "str", "wcs", "lstr"];
     FILLERS.contains(&name)
         && (starts.iter().any(|start| name.starts_with(start)) || OTHERS.contains(&name))

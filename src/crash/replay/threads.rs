@@ -106,6 +106,26 @@ impl Run<'_, '_> {
         Some(written)
     }
 
+    /// Whether it is known what the program's functions write to that a function of the system is given: it may call them any time from then on.
+    ///
+    /// - situation: a sort, an enumeration or a timer calls a function of the program.
+    /// - example: `qsort(entries, count, sizeof entries[0], by_name)`, and `by_name` only compares.
+    /// - handling: as for a thread, with arguments of which nothing is known.
+    /// - test: `a_function_that_is_called_back_may_only_read`.
+    pub(super) fn calls_back_quietly(&mut self, state: &mut State, arguments: [Value; 4]) -> bool {
+        arguments.into_iter().all(|argument| {
+            let Value::Constant(at) = argument else { return true };
+            if !self.is_function(at) || self.is_librarys(at) {
+                return true;
+            }
+            let written = self.written_by(at, Value::Unknown).flatten();
+            written.is_some_and(|written| {
+                Rc::make_mut(&mut state.raced).join(&written);
+                true
+            })
+        })
+    }
+
     fn ended(
         &mut self,
         state: &mut State,
