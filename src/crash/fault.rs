@@ -110,7 +110,7 @@ pub(super) fn choose<'c>(
     let Some(fault) = fault_address(search.exception) else { return (Failure::OtherAccess, exact) };
     let width = scene.dump.system.pointer_width;
     if is_without_address(width, fault) {
-        return choose_wild(search, width, candidates, |record| has_wild_links(scene, record));
+        return choose_wild(search, width, candidates, |record| wild_links(scene, record));
     }
     let operation = search.found.map(|found| found.operation);
     let layout = Layout::of(width);
@@ -186,14 +186,14 @@ fn through_links(scene: Scene<'_, '_>, debug_info: u64, fault: u64) -> bool {
 ///
 /// - situation: an access to an address without canonical form gives a record without the address (-1, or 0).
 /// - example: `Enter(0xdddddddddddddddd)`; a section whose DebugInfo is 0xfeeefeeefeeefeee; a record whose Flink is a text.
-/// - handling: what the faulting instruction's register names, else a record, its links (Delete alone follows them), else a
-///   section where no memory can be.
+/// - handling: what the faulting instruction's register names, else a record, its links (Delete alone follows them), one that a register
+///   holds before any other, else a section where no memory can be.
 /// - test: `a_fault_without_an_address_is_explained_by_a_wild_pointer`.
 fn choose_wild<'c>(
     search: Search<'_>,
     width: PointerWidth,
     candidates: &'c [Candidate],
-    has_wild_links: impl Fn(u64) -> bool,
+    wild_links: impl Fn(u64) -> Vec<u64>,
 ) -> (Failure, Option<&'c Candidate>) {
     let exact = candidates.iter().find(|candidate| candidate.is_exact());
     let is_wild = |candidate: &&Candidate| is_wild(candidate.address, width);
@@ -213,13 +213,18 @@ fn choose_wild<'c>(
     let operation = search.found.map(|found| found.operation);
     let waits = matches!(operation, Some(Operation::Enter | Operation::Delete));
     let unlinks = operation == Some(Operation::Delete);
-    let by_record = best(candidates, |candidate| {
-        let record = candidate.raw.map(|raw| raw.debug_info);
-        is_credible(candidate)
-            && record.is_some_and(|record| {
-                self::is_wild(record, width) || unlinks && has_wild_links(record)
-            })
-    });
+    let wild_pointers = |candidate: &Candidate| {
+        let record = candidate.raw.map(|raw| raw.debug_info).filter(|_| is_credible(candidate));
+        let links = record.filter(|_| unlinks).map(&wild_links).unwrap_or_default();
+        record.filter(|record| self::is_wild(*record, width)).into_iter().chain(links)
+    };
+    let registers = search.frames.first().map(|frame| &frame.registers);
+    // What faulted went through one.
+    let is_held = |pointer: u64| {
+        registers.is_some_and(|registers| registers.known().any(|(_, held, _)| held == pointer))
+    };
+    let by_record = best(candidates, |candidate| wild_pointers(candidate).any(is_held))
+        .or_else(|| best(candidates, |candidate| wild_pointers(candidate).next().is_some()));
     if waits && by_record.is_some() {
         return (Failure::DebugInfoAccess, by_record);
     }
@@ -235,11 +240,12 @@ fn is_wild(address: u64, width: PointerWidth) -> bool {
     address >= 0x1_0000 && !is_user_address(address, width)
 }
 
-/// Whether a debug record's links lead outside user space.
-fn has_wild_links(scene: Scene<'_, '_>, debug_info: u64) -> bool {
+/// A debug record's links that lead outside user space.
+fn wild_links(scene: Scene<'_, '_>, debug_info: u64) -> Vec<u64> {
     let width = scene.dump.system.pointer_width;
     let record = RawDebugInfo::read(&scene.dump.memory, debug_info, width);
-    record.is_some_and(|record| is_wild(record.flink, width) || is_wild(record.blink, width))
+    let links = record.map(|record| [record.flink, record.blink]);
+    links.into_iter().flatten().filter(|link| is_wild(*link, width)).collect()
 }
 
 /// Zero but for what an Enter that waits changes: LockCount and LockSemaphore.
@@ -309,16 +315,16 @@ mod tests {
         };
         let wild = [candidate(0xCDCD_CDCD_CDCD_CDCD, None, true)];
         assert_eq!(
-            choose_wild(search(Operation::Leave), PointerWidth::Eight, &wild, |_| false).0,
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &wild, |_| Vec::new()).0,
             Failure::SectionAccess
         );
         let record = [candidate(0x24_7000, Some(0xFEEE_FEEE_FEEE_FEEE), true)];
         assert_eq!(
-            choose_wild(search(Operation::Enter), PointerWidth::Eight, &record, |_| false).0,
+            choose_wild(search(Operation::Enter), PointerWidth::Eight, &record, |_| Vec::new()).0,
             Failure::DebugInfoAccess
         );
         assert_eq!(
-            choose_wild(search(Operation::Leave), PointerWidth::Eight, &record, |_| false).0,
+            choose_wild(search(Operation::Leave), PointerWidth::Eight, &record, |_| Vec::new()).0,
             Failure::OtherAccess
         );
     }

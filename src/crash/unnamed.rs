@@ -57,15 +57,8 @@ pub(super) fn read(
     if calls.iter().any(|call| operation::is_raiser(&call.name) && is_programs(call)) {
         return None;
     }
-    for call in calls
-        .iter()
-        .filter(|call| Operation::of_function(&call.name).is_some())
-        .take(MAX_LOCK_CALLS)
-    {
-        if let Some(lock) = by_import(scene, frames, exception, encoding, call, Explanation::Needed)
-        {
-            return Some(lock);
-        }
+    if let Some(lock) = by_lock_call(scene, frames, exception, encoding, &calls) {
+        return Some(lock);
     }
     if operation::is_corrupt_list(exception) {
         return list_corrupted(scene, frames, exception, encoding, calls.first()?);
@@ -92,6 +85,43 @@ pub(super) fn read(
     } else {
         infer(scene, frames, exception, encoding)
     }
+}
+
+/// The failure as that of the nearest lock call whose section explains it.
+///
+/// - situation: the processor does not say where an access to an impossible address went, so that any register that holds one
+///   explains it as the section's; ntdll keeps what it has read in registers too.
+/// - example: Delete faults on a DebugInfo of 0x41ED0000408E0000, which is in rsi; a Leave that has returned was called with rsi.
+/// - handling: a section that cannot be accessed counts, where the exception has no address, only when no other call's section explains
+///   the failure.
+/// - test: `what_a_register_holds_now_is_no_earlier_argument` (tests/accuracy).
+fn by_lock_call(
+    scene: Scene<'_, '_>,
+    frames: &mut Vec<Frame>,
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+    calls: &[Call],
+) -> Option<LockFailure> {
+    let width = scene.dump.system.pointer_width;
+    let has_address = fault::fault_address(exception)
+        .is_some_and(|address| !fault::is_without_address(width, address));
+    let mut doubtful = None;
+    let lock_calls = calls.iter().filter(|call| Operation::of_function(&call.name).is_some());
+    for call in lock_calls.take(MAX_LOCK_CALLS) {
+        let mut anew = frames.clone();
+        let needed = Explanation::Needed;
+        let Some(lock) = by_import(scene, &mut anew, exception, encoding, call, needed) else {
+            continue;
+        };
+        if has_address || lock.failure != Failure::SectionAccess {
+            *frames = anew;
+            return Some(lock);
+        }
+        doubtful.get_or_insert((anew, lock));
+    }
+    let (anew, lock) = doubtful?;
+    *frames = anew;
+    Some(lock)
 }
 
 /// A fast fail of a list in ntdll.

@@ -33,8 +33,9 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .iter()
         .map(|(cause, reason)| Exclusion { cause: *cause, reason })
         .collect();
-    // A filled place is a pool's, wherever the pool lies; one where another object begins may be an arena's.
+    // A filled place is a pool's, wherever the pool lies; one where another object begins, or that no code names, may be an arena's.
     let is_pool = has_any(findings, &FindingId::FILLS) || has_any(findings, OTHER_OBJECT);
+    let is_pool = is_pool || has(FindingId::StaticNotNamed);
     // A stop can come while the module is on its way out.
     if known.in_module && !is_pool && !matches!(failure, Failure::VerifierStop(_)) {
         excluded.push(Exclusion { cause: Cause::MemoryReleased, reason: IN_MODULE });
@@ -62,12 +63,6 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
                 reason: "on this Windows, with this compatibility setting, ntdll creates no event that could be closed",
             });
         }
-        if known.section && has(FindingId::DebugRecordOwn) && !has_any(findings, RELEASED) {
-            excluded.push(Exclusion {
-                cause: Cause::MemoryReleased,
-                reason: "the section is in the dump with a record of its own: its memory was not released",
-            });
-        }
         let shared = has(FindingId::MemoryMapped) || has(FindingId::ClonedProcess);
         if known.section && known.memory_map && !shared {
             excluded.push(Exclusion {
@@ -84,22 +79,6 @@ const IN_MODULE: &str =
     "the section lies in a loaded module's data, which goes only with the module";
 const DEAD_STACK: &str =
     "the frame that held the section has returned; what later calls wrote there is theirs";
-
-/// Findings without which memory that a Leave has just used counts as still there.
-const RELEASED: &[FindingId] = &[
-    FindingId::MemoryFree,
-    FindingId::InUnloadedModule,
-    FindingId::AbsentFromFullMemory,
-    FindingId::OnDeadStack,
-    FindingId::OnOtherStack,
-    FindingId::FreePattern,
-    FindingId::AmbiguousPattern,
-    FindingId::GuardPattern,
-    FindingId::HeapBlockFree,
-    FindingId::ListLinksInside,
-    FindingId::UnloadedModuleReused,
-    FindingId::OnOwnStack,
-];
 
 /// Findings that say that another object may begin where the section was.
 const OTHER_OBJECT: &[FindingId] = &[

@@ -4,7 +4,9 @@ use super::function::Code;
 use super::run::Run;
 use super::step::{RBP, RSP, number};
 use super::value::{Origin, State, Value};
-use iced_x86::{ConditionCode, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpKind};
+use iced_x86::{
+    ConditionCode, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
+};
 use std::collections::BTreeSet;
 
 /// Most cases of a table.
@@ -20,8 +22,8 @@ impl Run<'_, '_> {
     /// - situation: `switch` compiles to a bound, a table of addresses or of distances, and a jump.
     /// - example: `cmp eax,5`, `ja other`, `mov eax,[rdx+rax*4]`, `add rax,rdx`, `jmp rax`; `jmp [eax*4+table]`; a table of bytes before that of
     ///   addresses (MSVC).
-    /// - handling: the instructions behind the comparison are run for each number up to the bound, with what those before it have set; all must
-    ///   lead into code of the same module.
+    /// - handling: the instructions behind the comparison are run for each number up to the bound, with what those before it have set, and with
+    ///   the registers that the function sets to one address only, as before a loop; all must lead into code of the same module.
     /// - test: `a_jump_through_a_table_leads_to_its_cases`.
     pub(super) fn cases(&mut self, code: &Code, jump: &Instruction) -> BTreeSet<u64> {
         let before = straight(code, jump);
@@ -34,6 +36,9 @@ impl Run<'_, '_> {
             state.set(register, value);
         }
         let mut factory = InstructionInfoFactory::new();
+        for one in set_once(code, &mut factory) {
+            self.step(&mut state, one, &mut factory);
+        }
         for one in before.iter().take(at) {
             self.step(&mut state, one, &mut factory);
         }
@@ -67,6 +72,23 @@ impl Run<'_, '_> {
     fn is_in_same_code(&self, to: u64, from: u64) -> bool {
         self.is_code(to) && !self.is_elsewhere(to, from)
     }
+}
+
+/// The instructions that set a register to a constant address, where no other of the code sets it but to what it was before.
+fn set_once<'c>(code: &'c Code, factory: &mut InstructionInfoFactory) -> Vec<&'c Instruction> {
+    let mut found: [Option<Option<&Instruction>>; 16] = [None; 16];
+    for one in code.values().filter(|one| one.mnemonic() != Mnemonic::Pop) {
+        let is_address = one.is_ip_rel_memory_operand() && one.mnemonic() == Mnemonic::Lea
+            || one.op1_kind() == OpKind::Immediate32 && one.mnemonic() == Mnemonic::Mov;
+        for used in factory.info(one).used_registers() {
+            let is_set = !matches!(used.access(), OpAccess::Read | OpAccess::CondRead);
+            let held = number(used.register()).and_then(|number| found.get_mut(number));
+            if let Some(held) = held.filter(|_| is_set) {
+                *held = Some(Some(one).filter(|_| held.is_none() && is_address));
+            }
+        }
+    }
+    found.into_iter().flatten().flatten().collect()
 }
 
 /// The instructions before a jump that run one after another, unless a branch is taken; the jump is not among them.
