@@ -274,6 +274,17 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See bad-pointer and never-initialized."],
     },
     Explanation {
+        subject: Finding(FindingId::BehindStaticRow),
+        title: "It is another variable behind the last section of a row",
+        means: "Sections stand in a module's data at equal steps before the address, and none behind it. No field there is a section's; room of the row that was never used would be zero.",
+        arises: &["The index of an array is one too many, as where elements are counted from 1."],
+        confirm: &[
+            run("ln SECTION", "The variable that stands there, with the program's symbols."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
         subject: Finding(FindingId::InRow),
         title: "It stands in a row of sections",
         means: "Sections stand on both sides of the address, at the same distance: it is the place of one.",

@@ -33,16 +33,18 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 ///
 /// - situation: the address of a pointer was passed for the pointer.
 /// - example: `LeaveCriticalSection((CRITICAL_SECTION *)&object->lock)`, where lock is a pointer already.
-/// - handling: what the first word leads to is in every field a section.
+/// - handling: what the first word leads to is in every field a section, or has a record that names it: an Enter that waits counts itself in what
+///   it takes for the record, which is the section's last fields.
 /// - test: `a_pointer_to_a_section_is_told_from_a_section`.
 fn pointer_to_section(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let Some(first) = section.raw.map(|raw| raw.debug_info) else { return };
-    if search::genuine(case.scene.dump, first, section.encoding).is_some() {
+    let dump = case.scene.dump;
+    let there = CriticalSection::read(dump, first, section.encoding).debug_info;
+    let has_record = matches!(there, Some(DebugInfoState::Own(record)) if record.kind <= 1);
+    if has_record || search::genuine(dump, first, section.encoding).is_some() {
         findings.push(Finding::new(
             FindingId::PointsToSection,
-            format!(
-                "The first word, {first:#x}, is the address of what is in every field a section."
-            ),
+            format!("The first word, {first:#x}, is the address of a section."),
             format!("memory at {first:#x}"),
         ));
     }

@@ -27,6 +27,24 @@ fn a_pointer_to_a_section_is_told_from_a_section() {
     assert!(!world.has(FindingId::PointsToSection), "there is no section at {other:#x}");
     world.section(other, (u64::MAX, -2, 1, 8, 0, 0x0200_07D0));
     assert!(world.has(FindingId::PointsToSection));
+    // An Enter that waited has counted itself in the last field; the record names the section all the same.
+    world.section(other, (u64::MAX, -1, 0, 0, 0, 0x1_0000_0001));
+    assert!(!world.has(FindingId::PointsToSection));
+    world.section(other, (PAGE + 0xA00, -1, 0, 0, 0, 0x1_0000_0001));
+    put(&mut world.page, 0xA08, other);
+    assert!(world.has(FindingId::PointsToSection));
+}
+
+#[test]
+fn a_first_word_that_leads_to_no_record_is_not_in_order() {
+    let bad_tail = |first: u64| {
+        let mut world = World::new();
+        world.section(SECTION, (first, -3, 0, 0, 0x40_4065, 0x41_4A08));
+        world.page[0x800..0x830].fill(0x41);
+        world.found()
+    };
+    assert!(has(&bad_tail(u64::MAX), FindingId::TailDamaged));
+    assert!(has(&bad_tail(PAGE + 0x800), FindingId::EveryFieldForeign));
 }
 
 #[test]

@@ -344,6 +344,8 @@ pub enum FindingId {
     BeforeRow,
     /// One step behind a row of sections.
     BehindRow,
+    /// One step behind a row of sections in a module's data, where something else stands.
+    BehindStaticRow,
     /// Between two sections of a row.
     InRow,
     /// On the grid of a row of sections, far out of it.
@@ -553,6 +555,7 @@ impl FindingId {
             Self::ReleasePerhapsBehind => "release-perhaps-behind",
             Self::BeforeRow => "before-row",
             Self::BehindRow => "behind-row",
+            Self::BehindStaticRow => "behind-static-row",
             Self::InRow => "in-row",
             Self::FarOnRow => "far-on-row",
             Self::ListHeadBehind => "list-head-behind",

@@ -141,7 +141,7 @@ fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSectio
 /// - situation: an overrun from before hits the first fields, one from behind the last, a stray write one.
 /// - example: DebugInfo and LockCount in order, LockSemaphore and SpinCount 0x5A5A5A5A.
 /// - handling: each part is damaged or in order by what ntdll can leave there; a SpinCount that could be any number is
-///   taken with the fields before it.
+///   taken with the fields before it. DebugInfo is not in order where it leads to what is no record.
 /// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn shape(
     case: Case<'_, '_>,
@@ -155,7 +155,10 @@ fn shape(
     let bad_record = only_record_damaged(case, section, raw);
     // A spin count that may be anything does not vouch for the fields before it.
     let tail = damage.spin || !spin_count::is_telling(raw.spin_count);
-    let (id, text) = match (damage.head, damage.handle, damage.spin) {
+    // Where the last fields are not ntdll's, a first one that leads to no record is no redirected pointer.
+    let leads_nowhere =
+        damage.handle && damage.spin && section.debug_info == Some(DebugInfoState::NotARecord);
+    let (id, text) = match (damage.head || leads_nowhere, damage.handle, damage.spin) {
         (true, true, true) => (
             FindingId::EveryFieldForeign,
             "Neither DebugInfo nor LockSemaphore nor SpinCount is one that ntdll leaves.",

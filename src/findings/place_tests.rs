@@ -125,7 +125,13 @@ fn a_text_that_begins_with_allocated_memory() {
 
 #[test]
 fn where_in_a_row_of_sections_it_is() {
-    let row = [FindingId::BeforeRow, FindingId::BehindRow, FindingId::InRow, FindingId::FarOnRow];
+    let row = [
+        FindingId::BeforeRow,
+        FindingId::BehindRow,
+        FindingId::BehindStaticRow,
+        FindingId::InRow,
+        FindingId::FarOnRow,
+    ];
     let found = |mut world: World, steps: &[i64]| {
         for step in steps {
             add_section(&mut world, SECTION.checked_add_signed(*step).unwrap());
@@ -134,6 +140,12 @@ fn where_in_a_row_of_sections_it_is() {
     };
     assert_eq!(found(of_strange_bytes(), &[0x40, 0x80]), [FindingId::BeforeRow]);
     assert_eq!(found(of_strange_bytes(), &[-0x40, -0x80]), [FindingId::BehindRow]);
+    let in_module = |mut world: World| {
+        world.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
+        world
+    };
+    assert_eq!(found(in_module(of_strange_bytes()), &[-0x40, -0x80]), [FindingId::BehindStaticRow]);
+    assert_eq!(found(in_module(of_zeros()), &[-0x40, -0x80]), [FindingId::BehindRow]);
     assert_eq!(found(of_strange_bytes(), &[-0x40, 0x40, 0x80]), [FindingId::InRow]);
     assert_eq!(
         found(of_strange_bytes(), &[-0x40, 0x40]),

@@ -64,6 +64,9 @@ fn beside_row(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<
         // Zeros are no other variable by their looks: the row may begin with them.
         (0, _) if FindingId::ZEROS.iter().any(|id| has(findings, *id)) => return,
         (0, _) => (FindingId::BeforeRow, "one step before the first"),
+        (_, 0) if is_other_static(case, section, findings) => {
+            (FindingId::BehindStaticRow, "one step behind the last")
+        }
         (_, 0) => (FindingId::BehindRow, "one step behind the last"),
         _ => (FindingId::InRow, "in the place of one"),
     };
@@ -75,6 +78,17 @@ fn beside_row(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<
         ),
         format!("memory around {here:#x}"),
     ));
+}
+
+/// Whether what stands there is another variable of a module.
+///
+/// - situation: room that a row in static data has for more sections holds zeros, until something is made there.
+/// - example: eight ports from 1 to 8 in a table of 8, counted from 0: the ninth is the counters behind the table.
+/// - handling: every field is foreign, and the address lies in a module's data.
+/// - test: `where_in_a_row_of_sections_it_is`.
+fn is_other_static(case: Case<'_, '_>, section: &CriticalSection, findings: &[Finding]) -> bool {
+    has(findings, FindingId::EveryFieldForeign)
+        && case.scene.dump.module_at(section.address).is_some()
 }
 
 /// Sections at equal steps on both sides of an address.

@@ -162,6 +162,18 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::BehindStaticRow,
+        Group::Row,
+        &[
+            w(
+                BadPointer,
+                2.0,
+                "the index is one too many, and finds the variable behind the table",
+            ),
+            w(Corrupted, -0.5, "it would have to be the row's last section that was hit"),
+        ],
+    ),
+    row(
         FindingId::InRow,
         Group::Row,
         &[w(BadPointer, -1.5, "the address is that of a member of the row")],
