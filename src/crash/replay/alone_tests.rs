@@ -8,6 +8,7 @@ use super::tests::{APP, CALL_RAX, START, call_import, reached};
 use super::value::{Origin, Value};
 use super::{State, start_state};
 use crate::crash::stack::Scene;
+use crate::dump::memory::PointerWidth;
 use crate::dump::synth::Synth;
 use crate::dump::{Cpu, Dump};
 use crate::image::fixtures::PeBuilder;
@@ -263,5 +264,37 @@ fn an_earlier_calls_arguments_are_none_of_the_next() {
         assert_eq!(run.load_argument(&mut state, place(4), 0), Value::Unknown);
         state.store(place(4), 4, Value::Constant(8), |_| true);
         assert_eq!(run.load_argument(&mut state, place(4), 0), Value::Constant(8));
+    });
+}
+
+#[test]
+fn what_is_found_in_a_known_text() {
+    alone(&[0xC3], "malloc", None, |run, outcome| {
+        let mut state = outcome.returned.unwrap();
+        let place = run.new_stack(Origin::Rounded(0, 1));
+        let (base, at) = place.place().unwrap();
+        for (index, byte) in (0..).zip(b"QUIT now -12\0") {
+            state.store(Some((base, at + index)), 1, Value::Constant((*byte).into()), |_| true);
+        }
+        let mut found = |name: &str, second: Value, third: u64| {
+            let arguments = [place, second, Value::Constant(third), Value::Unknown];
+            run.found_in_text(&mut state, name, arguments)
+        };
+        let width = PointerWidth::Eight;
+        assert_eq!(found("strlen", Value::Unknown, 0), Some(Value::Constant(12)));
+        assert_eq!(found("strchr", Value::Constant(0x20), 0), Some(place.plus(4, width)));
+        assert_eq!(found("strrchr", Value::Constant(0x20), 0), Some(place.plus(8, width)));
+        assert_eq!(found("strchr", Value::Constant(0x7A), 0), Some(Value::Constant(0)));
+        assert_eq!(found("strstr", place.plus(5, width), 0), Some(place.plus(5, width)));
+        assert_eq!(found("strcmp", place, 0), Some(Value::Constant(0)));
+        assert_eq!(found("strcmp", place.plus(1, width), 0), Some(Value::Constant(0xFFFF_FFFF)));
+        assert_eq!(found("strncmp", place.plus(1, width), 0), Some(Value::Constant(0)));
+        assert_eq!(found("memcmp", place.plus(9, width), 3), Some(Value::Constant(1)));
+        assert_eq!(found("lstrcmpiA", place.plus(9, width), 0), None, "by the language");
+        assert_eq!(found("strlen", Value::Unknown, 0), Some(Value::Constant(12)));
+        assert_eq!(found("strcmp", Value::Unknown, 0), None);
+        let number = [place.plus(9, width), Value::Unknown, Value::Unknown, Value::Unknown];
+        let minus_twelve = Value::Constant(u64::from((-12i32).cast_unsigned()));
+        assert_eq!(run.found_in_text(&mut state, "atoi", number), Some(minus_twelve));
     });
 }

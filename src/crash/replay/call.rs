@@ -53,10 +53,17 @@ impl Run<'_, '_> {
                 if matches!(name.as_str(), "_initterm" | "_initterm_e") {
                     self.table(state, arguments, one)?;
                 }
-                self.effects(state, &name, arguments);
+                let found = self.found_in_text(state, &name, arguments);
+                let is_exact = self.effects(state, &name, arguments);
                 self.destroy_heap(state, &name, arguments, one.ip());
                 let taken = self.taken(&name, address);
-                self.returns(state, arguments, taken, one);
+                if !is_exact {
+                    self.clobber_locals(state, arguments);
+                }
+                self.returns(state, taken, one);
+                if let Some(found) = found {
+                    state.set(RAX, found);
+                }
                 self.threads(state, &name, arguments, one)?;
                 self.note_zeros(&name, arguments, state.register(0));
                 self.note_heap(&name, arguments, state.register(0));
@@ -200,7 +207,8 @@ impl Run<'_, '_> {
         let arguments = self.arguments(state, self.width.bytes(), one.ip());
         self.note(state, &name, one.ip(), arguments);
         self.effects(state, &name, arguments);
-        self.returns(state, arguments, None, one);
+        self.clobber_locals(state, arguments);
+        self.returns(state, None, one);
         let taken = self.taken(&name, address).unwrap_or(0);
         self.give_back(state, if self.width == PointerWidth::Four { taken } else { 0 });
         Some(if ends(&name) { Last::Ends } else { Last::Returns })
@@ -254,14 +262,7 @@ impl Run<'_, '_> {
     }
 
     /// A function of the system has come back.
-    fn returns(
-        &mut self,
-        state: &mut State,
-        arguments: [Value; 4],
-        taken: Option<u64>,
-        one: &Instruction,
-    ) {
-        self.clobber_locals(state, arguments);
+    fn returns(&mut self, state: &mut State, taken: Option<u64>, one: &Instruction) {
         for number in VOLATILE {
             state.set(number, Value::Unknown);
         }
@@ -285,7 +286,8 @@ impl Run<'_, '_> {
             state.is_alone = false;
         }
         let taken = at.and_then(|at| self.bytes_taken(at));
-        self.returns(state, arguments, taken, one);
+        self.clobber_locals(state, arguments);
+        self.returns(state, taken, one);
     }
 
     /// Locals whose addresses were passed may have been read and written to.

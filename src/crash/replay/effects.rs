@@ -150,10 +150,11 @@ impl Run<'_, '_> {
         self.depth.last().is_some_and(|function| self.is_librarys(*function))
     }
 
-    /// What a function of the system does to the memory whose addresses it was given, and whether others run from then on.
-    pub(super) fn effects(&mut self, state: &mut State, name: &str, arguments: [Value; 4]) {
+    /// What a function of the system does to the memory whose addresses it was given, and whether others run from then on. Whether that is
+    /// all that it does to it, locals included.
+    pub(super) fn effects(&mut self, state: &mut State, name: &str, arguments: [Value; 4]) -> bool {
         if !state.is_alone {
-            return;
+            return false;
         }
         let is_of_section = Operation::of_function(name).is_some() || operation::initialises(name);
         let is_plain =
@@ -162,15 +163,15 @@ impl Run<'_, '_> {
         let is_plain = is_plain || is_keeper;
         if !is_plain && !self.calls_back_quietly(state, arguments) {
             state.is_alone = false;
-            return;
+            return false;
         }
         if READERS.contains(&name) {
-            return;
+            return true;
         }
         if let Some(Value::Symbol(block, _)) = freed(name).and_then(|at| arguments.get(at)) {
             // What comes there next has another name.
             self.passed(state, (Some(*block), i64::MIN), u64::MAX);
-            return;
+            return false;
         }
         let size = match name {
             _ if is_of_section => self.width.bytes().saturating_mul(5),
@@ -178,7 +179,7 @@ impl Run<'_, '_> {
                 self.width.bytes()
             }
             "QueryPerformanceCounter" => 8,
-            _ if is_plain => return,
+            _ if is_plain => return false,
             _ if FILLERS.contains(&name) => FILLED,
             _ => PASSED,
         };
@@ -200,19 +201,25 @@ impl Run<'_, '_> {
         match (name, arguments) {
             ("memset", [to, with, Value::Constant(size), _]) if size <= COPIED => {
                 self.fill(state, to.place(), size, with);
+                return to.place().is_some();
             }
             ("memcpy" | "memmove", [to, from, Value::Constant(size), _]) if size <= COPIED => {
                 self.copy(state, to.place(), from.place(), size);
+                return to.place().is_some();
             }
             ("strcpy" | "lstrcpyA" | "lstrcpy", [to, Value::Constant(text), ..]) => {
                 let size = self.text_size(text).unwrap_or(FILLED);
                 match size <= COPIED {
-                    true => self.copy(state, to.place(), Value::Constant(text).place(), size),
+                    true => {
+                        self.copy(state, to.place(), Value::Constant(text).place(), size);
+                        return to.place().is_some();
+                    }
                     false => places.into_iter().for_each(|place| self.passed(state, place, size)),
                 }
             }
             _ => places.into_iter().for_each(|place| self.passed(state, place, size)),
         }
+        false
     }
 
     /// Notes that a block is so small that there was room for it, as far as its heap has no bound.

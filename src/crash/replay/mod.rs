@@ -18,6 +18,7 @@ mod start;
 mod step;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod threads;
 mod value;
 mod values;
