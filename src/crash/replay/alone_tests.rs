@@ -293,6 +293,7 @@ fn what_is_found_in_a_known_text() {
         assert_eq!(found("lstrcmpiA", place.plus(9, width), 0), None, "by the language");
         assert_eq!(found("strlen", Value::Unknown, 0), Some(Value::Constant(12)));
         assert_eq!(found("strcmp", Value::Unknown, 0), None);
+        assert_eq!(found("memcpy", Value::Unknown, 0), Some(place));
         let number = [place.plus(9, width), Value::Unknown, Value::Unknown, Value::Unknown];
         let minus_twelve = Value::Constant(u64::from((-12i32).cast_unsigned()));
         assert_eq!(run.found_in_text(&mut state, "atoi", number), Some(minus_twelve));

@@ -61,9 +61,6 @@ impl Run<'_, '_> {
                     self.clobber_locals(state, arguments);
                 }
                 self.returns(state, taken, one);
-                if let Some(found) = found {
-                    state.set(RAX, found);
-                }
                 self.threads(state, &name, arguments, one)?;
                 self.note_zeros(&name, arguments, state.register(0));
                 self.note_heap(&name, arguments, state.register(0));
@@ -81,6 +78,9 @@ impl Run<'_, '_> {
                     self.given_out_by.insert(symbol, place);
                     self.note_room(&name, arguments, symbol);
                     self.note_heap_of(&name, arguments, symbol);
+                }
+                if let Some(found) = found {
+                    state.set(RAX, found);
                 }
                 Some(true)
             }

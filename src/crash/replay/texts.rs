@@ -8,11 +8,11 @@ use std::cmp::Ordering;
 const MAX_TEXT: i64 = 0x400;
 
 impl Run<'_, '_> {
-    /// What a function gives back that only reads texts, where these are known.
+    /// What a function gives back that reads or copies texts, where that is known.
     ///
     /// - situation: what a program does next is decided by a text: a command, a line of a file, a name.
     /// - example: `if (strncmp(line, "QUIT", 4) == 0) release(client);`, with the line in the program's constants.
-    /// - handling: by the bytes that cannot change, or that were seen to be stored.
+    /// - handling: by the bytes that cannot change, or that were seen to be stored. Those that copy give back where they copied to (C library).
     /// - test: `what_is_found_in_a_known_text`.
     pub(super) fn found_in_text(
         &mut self,
@@ -56,6 +56,14 @@ impl Run<'_, '_> {
             "atoi" | "atol" => {
                 let number = number(&self.known_text(state, first)?)?;
                 Value::Constant(u64::from(number.cast_unsigned()))
+            }
+            // These give their first argument back.
+            "memcpy" | "memmove" | "memset" | "strcpy" | "strcat" | "strncpy" | "wcscpy"
+            | "wcscat" | "lstrcpy" | "lstrcpyA" | "lstrcpyW" | "lstrcatA" | "lstrcatW"
+            | "lstrcpynA" | "lstrcpynW"
+                if first != Value::Unknown =>
+            {
+                first
             }
             _ => return None,
         };
