@@ -299,3 +299,21 @@ fn what_is_found_in_a_known_text() {
         assert_eq!(run.found_in_text(&mut state, "atoi", number), Some(minus_twelve));
     });
 }
+
+#[test]
+fn the_arguments_of_main_lead_to_nothing_of_the_programs() {
+    // mov [data],5; lea rdx,[data+18h]; lea r8,[data+20h]; call; mov rcx,[data+20h]; mov [rcx],1; mov eax,[data]; ret
+    let code = [
+        of_data(0, &[0xC7, 0x05], 0, &FIVE),
+        of_data(10, &[0x48, 0x8D, 0x15], 0x18, &[]),
+        of_data(17, &[0x4C, 0x8D, 0x05], 0x20, &[]),
+        call_import(24).to_vec(),
+        of_data(30, &[0x48, 0x8B, 0x0D], 0x20, &[]),
+        vec![0xC7, 0x01, 1, 0, 0, 0],
+        of_data(43, &[0x8B, 0x05], 0, &[]),
+        vec![0xC3],
+    ]
+    .concat();
+    assert_eq!(result(&code, "__getmainargs"), Value::Constant(5));
+    assert_eq!(result(&code, "GetSystemInfo"), Value::Unknown, "a pointer to anything");
+}

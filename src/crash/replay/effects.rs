@@ -3,7 +3,7 @@
 use super::known::{FILLERS, KEEPERS, PLAIN, READERS, freed, gives_out, writes_to_first};
 use super::run::{Run, started_by};
 use super::step::RCX;
-use super::value::{Spot, State, Symbol, Value};
+use super::value::{Origin, Spot, State, Symbol, Value};
 use crate::crash::operation::{self, Operation};
 use crate::image::pe::Image;
 use iced_x86::{Instruction, Mnemonic};
@@ -199,6 +199,10 @@ impl Run<'_, '_> {
             }
         }
         match (name, arguments) {
+            ("__getmainargs" | "__wgetmainargs", [_, argv, environment, _]) => {
+                places.into_iter().for_each(|place| self.passed(state, place, size));
+                self.give_pointers(state, [argv, environment]);
+            }
             ("memset", [to, with, Value::Constant(size), _]) if size <= COPIED => {
                 self.fill(state, to.place(), size, with);
                 return to.place().is_some();
@@ -220,6 +224,20 @@ impl Run<'_, '_> {
             _ => places.into_iter().for_each(|place| self.passed(state, place, size)),
         }
         false
+    }
+
+    /// A function of the runtime library has put pointers to data of its own into places.
+    ///
+    /// - situation: what leads nobody knows where may lead to anything of the program's; what the library has made for it does not.
+    /// - example: `main(argc, argv, envp)` has all three in registers, and calls a function of one argument.
+    /// - handling: such a pointer is no pointer to what the program has.
+    /// - test: `the_arguments_of_main_lead_to_nothing_of_the_programs`.
+    fn give_pointers(&mut self, state: &mut State, places: [Value; 2]) {
+        for spot in places.into_iter().filter_map(Value::place) {
+            let pointer = self.symbol(Origin::Result(self.path, spot.1.cast_unsigned()));
+            let word = self.width.bytes();
+            state.store(Some(spot), word, pointer, |symbol| self.is_stack(symbol));
+        }
     }
 
     /// Notes that a block is so small that there was room for it, as far as its heap has no bound.
