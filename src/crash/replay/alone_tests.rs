@@ -1,7 +1,7 @@
 //! What is known while no other thread of the program runs.
 
 use super::block::Outcome;
-use super::known::bytes_taken_by;
+use super::known::{arity, bytes_taken_by};
 use super::run::Run;
 use super::step::{RCX, RSP};
 use super::tests::{APP, CALL_RAX, START, call_import, reached};
@@ -316,4 +316,24 @@ fn the_arguments_of_main_lead_to_nothing_of_the_programs() {
     .concat();
     assert_eq!(result(&code, "__getmainargs"), Value::Constant(5));
     assert_eq!(result(&code, "GetSystemInfo"), Value::Unknown, "a pointer to anything");
+}
+
+#[test]
+fn what_is_behind_the_last_argument_is_none() {
+    assert_eq!(
+        (arity("GetLastError"), arity("CreateThread"), arity("fputc")),
+        (Some(0), Some(6), Some(2))
+    );
+    assert_eq!(arity("printf"), None);
+    // mov [data],5; lea r8,[data]; call [import]; mov eax,[data]; ret
+    let code = [
+        of_data(0, &[0xC7, 0x05], 0, &FIVE),
+        of_data(10, &[0x4C, 0x8D, 0x05], 0, &[]),
+        call_import(17).to_vec(),
+        of_data(23, &[0x8B, 0x05], 0, &[]),
+        vec![0xC3],
+    ]
+    .concat();
+    assert_eq!(result(&code, "SetErrorMode"), Value::Constant(5));
+    assert_eq!(result(&code, "contoso_write"), Value::Unknown);
 }

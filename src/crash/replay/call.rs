@@ -2,7 +2,7 @@
 
 use super::block::Last;
 use super::function::decode;
-use super::known::{JUMPS, bytes_taken_by, ends, gives_block, gives_out, is_of_runtime};
+use super::known::{JUMPS, arity, bytes_taken_by, ends, gives_block, gives_out, is_of_runtime};
 use super::run::{MAX_DEPTH, Run};
 use super::step::RSP;
 use super::value::{Origin, Spot, State, Value};
@@ -43,7 +43,7 @@ impl Run<'_, '_> {
     pub(super) fn call(&mut self, state: &mut State, one: &Instruction) -> Option<bool> {
         match self.target(state, one) {
             Target::Named(name, address) => {
-                let arguments = self.arguments(state, 0, one.ip());
+                let arguments = self.arguments_of(state, &name, 0, one.ip());
                 let place = self.note(state, &name, one.ip(), arguments);
                 self.further_arguments(state);
                 self.is_whole &= !JUMPS.contains(&name.as_str());
@@ -204,7 +204,7 @@ impl Run<'_, '_> {
             }
             _ => return Some(Last::Unknown),
         };
-        let arguments = self.arguments(state, self.width.bytes(), one.ip());
+        let arguments = self.arguments_of(state, &name, self.width.bytes(), one.ip());
         self.note(state, &name, one.ip(), arguments);
         self.effects(state, &name, arguments);
         self.clobber_locals(state, arguments);
@@ -218,6 +218,14 @@ impl Run<'_, '_> {
     fn is_at_entry(&self, state: &State) -> bool {
         let entry = self.entries.last().and_then(|entry| entry.get(RSP));
         entry == Some(&state.register(RSP))
+    }
+
+    /// The first four arguments of a function that has a name.
+    fn arguments_of(&mut self, state: &mut State, name: &str, above: u64, ip: u64) -> [Value; 4] {
+        let mut found = self.arguments(state, above, ip);
+        let behind = arity(name).and_then(|count| found.get_mut(count..));
+        behind.into_iter().for_each(|behind| behind.fill(Value::Unknown));
+        found
     }
 
     /// The first four arguments, `above` bytes above the stack pointer on x86.

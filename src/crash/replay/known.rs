@@ -95,6 +95,8 @@ pub(super) const KEEPERS: &[&str] = &[
 pub(super) const READERS: &[&str] = &[
     "atoi",
     "atol",
+    "fputc",
+    "fputs",
     "lstrcmpA",
     "lstrcmpW",
     "lstrcmpiA",
@@ -103,6 +105,7 @@ pub(super) const READERS: &[&str] = &[
     "lstrlenW",
     "memchr",
     "memcmp",
+    "putc",
     "puts",
     "strchr",
     "strcmp",
@@ -404,6 +407,28 @@ const OF_CALLER: &[&str] = &[
     "realloc",
     "signal",
 ];
+
+/// Functions of the C runtime library by the number of their arguments (Microsoft C runtime library reference).
+const OF_RUNTIME: &[&[&str]] = &[
+    &["_errno", "abort"],
+    &["_onexit", "atexit", "atoi", "atol", "exit", "free", "malloc", "puts", "strlen", "wcslen"],
+    &[
+        "calloc", "fputc", "fputs", "putc", "realloc", "strcat", "strchr", "strcmp", "strcpy",
+        "strrchr", "strstr", "wcscat", "wcscmp", "wcscpy",
+    ],
+    &["memchr", "memcmp", "memcpy", "memmove", "memset", "strncmp", "strncpy"],
+];
+
+/// How many arguments a function of this name has, where that is known.
+///
+/// - situation: x64 passes arguments in registers, which hold something from before where there are fewer.
+/// - example: `fputc(' ', file)`, with the address of a local in r8.
+/// - handling: what is behind a function's last argument is none.
+/// - test: `what_is_behind_the_last_argument_is_none`.
+pub(super) fn arity(name: &str) -> Option<usize> {
+    let count = |table: &[&[&str]]| table.iter().position(|names| names.contains(&name));
+    count(ARGUMENTS).or_else(|| count(OF_RUNTIME))
+}
 
 /// Bytes of arguments that an x86 function of this name takes off the stack, where that is known.
 pub(super) fn bytes_taken_by(name: &str) -> Option<u64> {
