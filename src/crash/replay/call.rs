@@ -116,13 +116,21 @@ impl Run<'_, '_> {
 
     /// Replays a function of the program.
     fn inner(&mut self, state: &mut State, start: u64, one: &Instruction) -> Option<bool> {
+        if !self.comes_back(start) {
+            self.note_reach(start, false);
+            return Some(false);
+        }
         let before = state.clone();
         self.push(state, Value::Constant(one.next_ip()));
         state.compared = None;
         let outer = self.enter(one.ip());
-        let outcome = self.function_from(start, state.clone(), None);
+        let outcome = self.within_limit(start, state.clone());
         self.path = outer;
-        let outcome = outcome?;
+        let Some(outcome) = outcome? else {
+            *state = before;
+            self.outlined(state, start, one);
+            return Some(true);
+        };
         let unknown = outcome.is_lost.then(|| {
             let mut unknown = before.clone();
             self.unknown(&mut unknown, Some(start), one);
@@ -135,6 +143,14 @@ impl Run<'_, '_> {
         *state = returned;
         (state.compared, state.is_open) = (None, before.is_open);
         Some(true)
+    }
+
+    /// A function of the program of which only its calls are known has come back.
+    fn outlined(&mut self, state: &mut State, start: u64, one: &Instruction) {
+        let is_quiet = self.note_reach(start, true);
+        let was_alone = state.is_alone;
+        self.unknown(state, Some(start), one);
+        state.is_alone = was_alone && is_quiet;
     }
 
     /// The functions of a table that the runtime library calls one after another (`_initterm`, learn.microsoft.com/cpp/c-runtime-library).
@@ -371,7 +387,7 @@ impl Run<'_, '_> {
     }
 
     /// What a call or a jump goes to.
-    fn target(&mut self, state: &mut State, one: &Instruction) -> Target {
+    pub(super) fn target(&mut self, state: &mut State, one: &Instruction) -> Target {
         let width = self.width;
         let guard = match self.address(state, one) {
             Value::Constant(slot) if one.op0_kind() == OpKind::Memory => self.scene.guard_at(slot),

@@ -13,6 +13,7 @@ mod entries;
 mod function;
 mod known;
 mod look_up;
+mod reach;
 mod run;
 mod start;
 mod step;

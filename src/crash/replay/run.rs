@@ -67,7 +67,13 @@ pub(super) struct Run<'s, 'd> {
     call_places: HashMap<(usize, u64), usize>,
     functions: HashMap<u64, Option<Rc<Function>>>,
     pub(super) popped: HashMap<u64, Option<u64>>,
-    steps: usize,
+    pub(super) steps: usize,
+    /// The steps up to which the function that is replayed may go.
+    pub(super) limit: usize,
+    /// Functions that went beyond their limit.
+    pub(super) dear: HashSet<u64>,
+    /// Whether functions come back, by their starts.
+    pub(super) come_back: HashMap<u64, bool>,
     /// The functions whose addresses were stored or passed, each with the first argument that it is to be called with.
     pub(super) handed_out: BTreeSet<(u64, Value)>,
     /// The places of the frames that were replayed.
@@ -140,6 +146,9 @@ impl<'s, 'd> Run<'s, 'd> {
             functions: HashMap::new(),
             popped: HashMap::new(),
             steps: 0,
+            limit: MAX_STEPS,
+            dear: HashSet::new(),
+            come_back: HashMap::new(),
             handed_out: BTreeSet::new(),
             handled: HashMap::new(),
             escaped: BTreeSet::new(),
@@ -170,7 +179,7 @@ impl<'s, 'd> Run<'s, 'd> {
         if self.steps > MAX_STEPS {
             self.scene.flows.cut("the replay of the program's functions (100,000 instructions)");
         }
-        self.steps <= MAX_STEPS && self.scene.flows.spend(1)
+        self.steps <= self.limit && self.scene.flows.spend(1)
     }
 
     pub(super) fn is_stack(&self, symbol: Symbol) -> bool {

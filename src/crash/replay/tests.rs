@@ -341,22 +341,54 @@ fn a_debug_runtime_gives_out_what_lies_behind_a_header() {
     assert_eq!(blocks("HeapAlloc", "C:\\Windows\\System32\\ucrtbased.dll"), 1);
 }
 
+/// `push rbx`, `xor ebx,ebx`, `call`, and 2Fh rounds of so many instructions.
+fn long_loop(call: &[u8], size: usize) -> Vec<u8> {
+    let body = vec![0x90; size];
+    let back = -i32::try_from(size + 11).unwrap();
+    let end = [&[0xFF, 0xC3, 0x83, 0xFB, 0x2F, 0x0F, 0x85][..], &back.to_le_bytes()].concat();
+    [&[0x53, 0x31, 0xDB][..], call, &body, &end].concat()
+}
+
 #[test]
 fn what_costs_too_much_is_given_up() {
-    // push rbx; xor ebx,ebx; again: call the next; inc ebx; cmp ebx,30h; jne again; pop rbx; ret: 20h bytes each, one calls the next.
-    let one = [
-        0x53, 0x31, 0xDB, 0xE8, 0x18, 0, 0, 0, 0xFF, 0xC3, 0x83, 0xFB, 0x2F, 0x75, 0xF4, 0x5B, 0xC3,
-    ];
-    let mut code = Vec::new();
-    for _ in 0..6 {
-        code.extend(one);
-        code.resize(code.len().next_multiple_of(0x20), 0xCC);
-    }
+    let ends_in_call = |size: usize| [long_loop(&[], size), CALL_RAX.to_vec()].concat();
+    assert!(reached_at(Cpu::Amd64, &ends_in_call(0x900), &[], ends_in_call(0x900).len()).is_none());
+    assert_eq!(reached(Cpu::Amd64, &ends_in_call(0x100), &[]).len(), 1, "affordable");
+}
+
+#[test]
+fn what_is_too_dear_can_have_run() {
+    // call dear; call [import]; ret. dear: the import is called before the loop.
+    let code = |size: usize| {
+        let dear = long_loop(&call_import(0x23), size);
+        let mut code = [&[0xE8, 0x1B, 0, 0, 0][..], &call_import(5), &[0xC3]].concat();
+        code.resize(0x20, 0xCC);
+        [code, dear, vec![0x5B, 0xC3]].concat()
+    };
+    let all = ["DeleteCriticalSection"; 2].map(str::to_owned).to_vec();
+    assert_eq!(noted(&code(0x100), 12), (all.clone(), true), "affordable");
+    let (mut names, is_whole) = noted(&code(0x300), 12);
+    names.retain(|name| !name.is_empty());
+    assert_eq!((names.len(), is_whole), (3, true), "on a way of its own, and as what can have run");
+}
+
+#[test]
+fn what_does_not_come_back_is_not_replayed() {
+    // test ecx,ecx; je end; call throw; end: ret. throw: call fatal; ret. fatal: call [abort]; ret.
+    let mut code = vec![0x85, 0xC9, 0x74, 5, 0xE8, 0x17, 0, 0, 0, 0xC3];
+    code.resize(0x20, 0xCC);
+    code.extend([0xE8, 0x0B, 0, 0, 0, 0xC3]);
+    code.resize(0x30, 0xCC);
+    code.extend(call_import(0x30));
     code.push(0xC3);
-    assert!(reached_at(Cpu::Amd64, &code, &[], 8).is_none(), "2Fh to the power of 6 calls");
-    // Two of them are affordable.
-    let few = [&code[..0x40], &[0xC3]].concat();
-    assert_eq!(reached_at(Cpu::Amd64, &few, &[], 8).map(|states| states.len()), Some(0x2F));
+    let comes_back = |import: &str| {
+        replayed(&code, 10, import, "a.dll", |run| {
+            assert_eq!(run.calls.len(), 1, "it is noted all the same");
+            [0x1000, 0x1020, 0x1030].map(|rva| run.come_back.get(&(PeBuilder::BASE + rva)).copied())
+        })
+    };
+    assert_eq!(comes_back("abort"), [None, Some(false), None]);
+    assert_eq!(comes_back("GetLastError"), [None, Some(true), Some(true)]);
 }
 
 #[test]
