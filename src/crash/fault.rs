@@ -188,7 +188,7 @@ fn through_links(scene: Scene<'_, '_>, debug_info: u64, fault: u64) -> bool {
 /// - example: `Enter(0xdddddddddddddddd)`; a section whose DebugInfo is 0xfeeefeeefeeefeee; a record whose Flink is a text.
 /// - handling: what the faulting instruction's register names, else a record, its links (Delete alone follows them), one that a register
 ///   holds before any other, else a section where no memory can be.
-/// - test: `a_fault_without_an_address_is_explained_by_a_wild_pointer`.
+/// - test: `a_fault_without_an_address_is_explained_by_a_wild_pointer`, `what_a_register_holds_now_is_no_earlier_argument` (tests/accuracy).
 fn choose_wild<'c>(
     search: Search<'_>,
     width: PointerWidth,

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod frame;
 pub mod function_code;
 pub mod heap_lock;
+mod inferred;
 pub mod instruction;
 pub mod left_by_jump;
 pub mod locals;

@@ -306,3 +306,15 @@ fn an_object_with_pointers_is_no_section() {
     world.more = |synth| synth.module(0x0200_0000, 0x1_0000, "C:\\app\\a.dll", [1, 0, 0, 0]);
     assert!(!world.has(FindingId::PointersInside));
 }
+
+#[test]
+fn a_record_on_the_list_is_the_sections_own() {
+    let mut world = World::new();
+    world.failure = Failure::DebugInfoAccess;
+    world.section(SECTION, (0x4_0000_7530, -1, 0, 0, 0, 0x0200_07D0));
+    assert!(!world.has(FindingId::OnlyRecordDamaged), "what lies there is not known");
+    world.records = vec![(PAGE + 0x800, SECTION)];
+    assert!(world.has(FindingId::OnlyRecordDamaged));
+    world.records = vec![(0x4_0000_7530, SECTION)];
+    assert!(!world.has(FindingId::OnlyRecordDamaged), "it is that record");
+}

@@ -200,7 +200,7 @@ fn shape(
 /// - situation: a stray write hit the first field; a section never made, or another object, has other fields foreign too.
 /// - example: DebugInfo 0x6cb804, LockCount -1, nobody inside; or an owner that is a thread.
 /// - handling: LockCount, RecursionCount and OwningThread must be those of a free section or of one owned by a live thread. NULL
-///   counts only in the encoding whose Delete does not leave it so.
+///   counts only in the encoding whose Delete does not leave it so; what is not in the dump where the list has the section's record.
 /// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn only_record_damaged(
     case: Case<'_, '_>,
@@ -210,6 +210,8 @@ fn only_record_damaged(
     let id = match section.debug_info? {
         DebugInfoState::Impossible => FindingId::OnlyRecordDamaged,
         DebugInfoState::NotARecord => FindingId::OnlyRecordRedirected,
+        // Its record is on the list, and is another.
+        DebugInfoState::NotCaptured if is_listed(case, section) => FindingId::OnlyRecordDamaged,
         // The counting encoding's Delete may leave -1 and 0 (critical-sections.md 10, point 4).
         DebugInfoState::Null if section.encoding == LockCountEncoding::Flags => {
             FindingId::OnlyRecordNull
@@ -221,6 +223,13 @@ fn only_record_damaged(
         has_live_owner(case.scene.dump, raw, section.encoding) && !entered_too_often(raw);
     let agrees = is_free || is_owned;
     agrees.then_some(id)
+}
+
+/// Whether a record on the list names the section, and is not the one that DebugInfo leads to.
+fn is_listed(case: Case<'_, '_>, section: &CriticalSection) -> bool {
+    let debug_info = section.raw.map(|raw| raw.debug_info);
+    let mut listed = case.list.sections.iter();
+    listed.any(|one| one.section == section.address && Some(one.record) != debug_info)
 }
 
 /// Whether LockCount counts far more waiters than there are threads.

@@ -262,7 +262,7 @@ def variants(name, set_name):
     if SETS[set_name].get("trace"):
         for kind, how in out.items():
             how.update(handles=True, newest_first=turn % 2 == (1 if kind == "wer" else 0))
-    if name.startswith(("v-", "n-", "m-", "k-", "q-", "w-", "x-", "y-")) and "wer" in out:  # these are there for what the bytes say: they have to be in
+    if name.startswith(("v-", "n-", "m-", "k-", "q-", "w-", "x-", "y-", "g-")) and "wer" in out:  # these are there for what the bytes say: they have to be in
         out["wer"].update(handles=True, keep_imports=True)
     return out
 

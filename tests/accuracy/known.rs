@@ -36,7 +36,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-aplugin-thread-x86-old-full",
             "w-apreview-x64-woa-full",
             "w-blogout-x64-woa-wer",
-            "w-bservers-x86-new-procdump-ma",
             "w-ccell-x86-new-full",
             "w-ccursor-x64-new-procdump-ma",
             "w-cencoder-x64-woa-procdump-ma",
@@ -51,7 +50,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-dpack-x64-woa-wer",
             "w-dshared-x86-new-full",
             "x-fcameras-x86-new-wer",
-            "x-fpacket-x64-woa-full",
             "x-fpanel-x86-new-wer",
             "x-fslab-x64-woa-events-full",
             "x-hlookup-x86-new-procdump-ma",
@@ -94,6 +92,10 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "n-gone-arena-x64-new-wer",
             "n-gone-arena-x64-woa-events-full",
         ],
+    ),
+    (
+        "a static arena that was used anew: the program's code would tell, which the dump does not hold",
+        &["g-lscene-x64-woa-wer"],
     ),
     (
         "one field alone is not ntdll's, and what stood there before is not in the dump",

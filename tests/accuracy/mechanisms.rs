@@ -64,6 +64,16 @@ fn a_call_that_left_no_frame_has_returned() {
 }
 
 #[test]
+fn what_a_register_holds_now_is_no_earlier_argument() {
+    // A Leave that has returned was called with rsi, which holds what Delete has read now.
+    let (label, report) = report("g-lscene-x64-woa-wer");
+    let crash = report.crash.as_ref().unwrap();
+    assert_eq!(crash.operation.as_deref(), Some("delete"));
+    let section = report.critical_section.as_ref().unwrap();
+    assert_eq!(section.address, label.text("section"), "the one whose DebugInfo is in a register");
+}
+
+#[test]
 fn the_list_remembers_a_section_whose_memory_is_gone() {
     let name = "h-gone-bigheap-try-x64-new-full";
     let (_, report) = report(name);

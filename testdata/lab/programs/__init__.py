@@ -293,6 +293,7 @@ from .fourth_signal import SIGNALS as FOURTH_SIGNALS  # noqa: E402
 from .seventh import PROGRAMS as SEVENTH  # noqa: E402
 from .eighth import PROGRAMS as EIGHTH  # noqa: E402
 from .sixth import PROGRAMS as SIXTH  # noqa: E402
+from .tenth import PROGRAMS as TENTH  # noqa: E402
 from .third_fault import FAULTS as THIRD_FAULTS  # noqa: E402
 from .third_signal import SIGNALS as THIRD_SIGNALS  # noqa: E402
 
@@ -306,6 +307,7 @@ PROGRAMS.update(FIFTH)
 PROGRAMS.update(SIXTH)
 PROGRAMS.update(SEVENTH)
 PROGRAMS.update(EIGHTH)
+PROGRAMS.update(TENTH)
 
 
 def split_of(name):
