@@ -29,6 +29,10 @@ impl Run<'_, '_> {
         let before = straight(code, jump);
         let Some((at, compare, count)) = bound(&before) else { return BTreeSet::new() };
         let behind = before.iter().skip(at.saturating_add(1));
+        let steps = usize::try_from(count).unwrap_or(0).saturating_mul(behind.len());
+        if !self.scene.flows.spend(steps.saturating_add(code.len())) {
+            return BTreeSet::new();
+        }
         let mut state = State::default();
         // Locals are nobody else's.
         for register in [RSP, RBP] {

@@ -8,12 +8,14 @@ use super::run::{Run, started_by};
 use super::value::{State, Value};
 use iced_x86::{FlowControl, Instruction};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// Most functions that are looked at for one.
 const MAX_FUNCTIONS: usize = 256;
 /// Functions deep in which is looked for a way back.
 const MAX_DEPTH: usize = 24;
-
+/// Most blocks in which is looked for one.
+const MAX_BLOCKS: usize = 4096;
 /// A function may take one part in so many of the steps that are left, and at least so many.
 const PART: usize = 4;
 const LEAST_STEPS: usize = 3_000;
@@ -43,35 +45,42 @@ impl Run<'_, '_> {
     /// - situation: what throws an exception leads into the runtime library's unwinder, which costs more than the rest of the program.
     /// - example: `if (at == end) throw std::out_of_range("key");`, linked statically: `__cxa_throw` calls the unwinder, and then `abort`.
     /// - handling: a block is come to, without a call that does not come back, that ends in a return or in what is not known. Where a call
-    ///   leads is known by its code; what is not known comes back.
+    ///   leads is known by its code; what is not known, or costs too much, comes back.
     /// - test: `what_does_not_come_back_is_not_replayed`.
     pub(super) fn comes_back(&mut self, start: u64) -> bool {
-        let mut open = Vec::new();
-        self.has_way_back(start, &mut open)
+        let mut search = WayBack { open: Vec::new(), rest: MAX_BLOCKS };
+        self.has_way_back(start, &mut search)
     }
 
-    fn has_way_back(&mut self, start: u64, open: &mut Vec<u64>) -> bool {
+    fn has_way_back(&mut self, start: u64, search: &mut WayBack) -> bool {
         if let Some(known) = self.come_back.get(&start) {
             return *known;
         }
         // Another way must lead back: not the one through itself.
-        if open.contains(&start) {
+        if search.open.contains(&start) {
             return false;
         }
         let function = match self.function(start) {
-            Some(function) if open.len() < MAX_DEPTH && !function.blocks.is_empty() => function,
+            Some(function) if search.open.len() < MAX_DEPTH && !function.blocks.is_empty() => {
+                function
+            }
             _ => return true,
         };
-        open.push(start);
+        search.open.push(start);
         let mut seen = BTreeSet::from([0]);
         let mut blocks = vec![0];
         let mut found = false;
         while let Some(block) = blocks.pop().and_then(|at| function.blocks.get(at)) {
+            search.rest = search.rest.saturating_sub(1);
+            if search.rest == 0 || !self.scene.flows.spend(1) {
+                found = true;
+                break;
+            }
             let is_passed = block
                 .instructions
                 .iter()
                 .filter(|one| is_call(one))
-                .all(|one| self.passes(one, open));
+                .all(|one| self.passes(one, search));
             if !is_passed {
                 continue;
             }
@@ -83,18 +92,18 @@ impl Run<'_, '_> {
             let next = block.next.into_iter().chain(block.branch).chain(cases);
             blocks.extend(next.filter(|to| seen.insert(*to)));
         }
-        open.pop();
+        search.open.pop();
         // What rests on a function that is looked at still is not known for itself.
-        if found || open.is_empty() {
+        if found || search.open.is_empty() {
             self.come_back.insert(start, found);
         }
         found
     }
 
     /// Whether a call comes back.
-    fn passes(&mut self, one: &Instruction, open: &mut Vec<u64>) -> bool {
+    fn passes(&mut self, one: &Instruction, search: &mut WayBack) -> bool {
         match self.target(&mut State::default(), one) {
-            Target::Code(start) => self.has_way_back(start, open),
+            Target::Code(start) => self.has_way_back(start, search),
             Target::Named(name, _) => !known::ends(&name),
             Target::Guard | Target::Unknown => true,
         }
@@ -106,9 +115,28 @@ impl Run<'_, '_> {
     ///
     /// - situation: a function of the runtime library costs as much as all the rest.
     /// - example: `snprintf` of a library that is linked statically, with its conversions of floating point numbers.
-    /// - handling: all calls in its code and in that of the functions it calls can have run.
+    /// - handling: all calls in its code and in that of the functions it calls can have run; they are looked for once for each thread.
     /// - test: `what_is_too_dear_can_have_run`.
     pub(super) fn note_reach(&mut self, start: u64, comes_back: bool) -> bool {
+        let key = (self.root, start, comes_back);
+        let noted = match self.reached.get(&key) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let found = Rc::new(self.reach(start, comes_back));
+                self.reached.insert(key, Rc::clone(&found));
+                found
+            }
+        };
+        for place in &noted.calls {
+            if let Some(call) = self.calls.get_mut(*place) {
+                call.is_ahead = false;
+            }
+        }
+        noted.is_quiet
+    }
+
+    fn reach(&mut self, start: u64, comes_back: bool) -> Reach {
+        let mut noted = Vec::new();
         let mut seen = BTreeSet::from([start]);
         let mut open = vec![start];
         let mut is_quiet = true;
@@ -116,7 +144,7 @@ impl Run<'_, '_> {
             let Some(function) = self.function(function).filter(|_| seen.len() < MAX_FUNCTIONS)
             else {
                 self.is_whole &= !comes_back;
-                return false;
+                return Reach { calls: noted, is_quiet: false };
             };
             let calls = function.blocks.iter().flat_map(|block| &block.instructions);
             for one in calls.filter(|one| is_call(one)) {
@@ -124,19 +152,37 @@ impl Run<'_, '_> {
                     Target::Code(to) => open.extend(Some(to).filter(|to| seen.insert(*to))),
                     Target::Named(name, _) => {
                         is_quiet &= started_by(&name).is_none();
-                        self.note(&mut State::default(), &name, one.ip(), [Value::Unknown; 4]);
+                        let state = &mut State::default();
+                        noted.push(self.note(state, &name, one.ip(), [Value::Unknown; 4]));
                     }
                     Target::Unknown if comes_back => {
                         is_quiet = false;
                         self.hand_out_tables();
-                        self.note(&mut State::default(), "", one.ip(), [Value::Unknown; 4]);
+                        let state = &mut State::default();
+                        noted.push(self.note(state, "", one.ip(), [Value::Unknown; 4]));
                     }
                     Target::Guard | Target::Unknown => {}
                 }
             }
         }
-        is_quiet
+        Reach { calls: noted, is_quiet }
     }
+}
+
+/// A search for a way back to a caller.
+struct WayBack {
+    /// The functions that are looked at.
+    open: Vec<u64>,
+    /// Blocks that may be looked at still.
+    rest: usize,
+}
+
+/// What a function may do at most that is not replayed.
+#[derive(Debug)]
+pub(super) struct Reach {
+    /// Its calls, by their places in [`Run::calls`].
+    calls: Vec<usize>,
+    is_quiet: bool,
 }
 
 fn is_call(one: &Instruction) -> bool {

@@ -2,6 +2,7 @@
 
 use super::function::{Code, Function};
 use super::known;
+use super::reach::Reach;
 use super::threads::Started;
 use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
 use super::written::Written;
@@ -72,6 +73,8 @@ pub(super) struct Run<'s, 'd> {
     pub(super) limit: usize,
     /// Functions that went beyond their limit.
     pub(super) dear: HashSet<u64>,
+    /// What functions may do that are not replayed, by the thread, their starts and whether they come back.
+    pub(super) reached: HashMap<(Option<usize>, u64, bool), Rc<Reach>>,
     /// Whether functions come back, by their starts.
     pub(super) come_back: HashMap<u64, bool>,
     /// The functions whose addresses were stored or passed, each with the first argument that it is to be called with.
@@ -148,6 +151,7 @@ impl<'s, 'd> Run<'s, 'd> {
             steps: 0,
             limit: MAX_STEPS,
             dear: HashSet::new(),
+            reached: HashMap::new(),
             come_back: HashMap::new(),
             handed_out: BTreeSet::new(),
             handled: HashMap::new(),

@@ -72,6 +72,7 @@ impl Run<'_, '_> {
 
     /// A byte of memory, where it is known.
     fn byte(&mut self, state: &mut State, text: Value, at: i64) -> Option<u8> {
+        self.scene.flows.spend(1).then_some(())?;
         let place = text.plus(at, self.width).place();
         match self.load(state, place, 1, 0) {
             Value::Constant(byte) => u8::try_from(byte).ok(),
