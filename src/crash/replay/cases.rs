@@ -174,6 +174,16 @@ mod tests {
         ]
         .concat();
         assert_eq!(numbers(&bytes_first, 57), both);
+        // lea r12,[table]; jmp on; on: cmp ecx,2; ja end; movsxd rcx,[r12+rcx*4]; add rcx,r12; jmp rcx; end: ret: set before a loop
+        let set_before = [
+            &[0x4C, 0x8D, 0x25, 41, 0, 0, 0, 0xEB, 0, 0x83, 0xF9, 2, 0x77, 9, 0x49, 0x63][..],
+            &[0x0C, 0x8C, 0x4C, 0x01, 0xE1, 0xFF, 0xE1, 0xC3],
+            &case(24, 7),
+            &case(36, 8),
+            &[23 - 48, 24 - 48, 36 - 48].map(i32::to_le_bytes).concat(),
+        ]
+        .concat();
+        assert_eq!(numbers(&set_before, 48), both);
         // Without a bound nobody knows: what the unwind data counts to the function can have run, with whatever.
         let unbound = [&[0x90, 0x90, 0x90, 0x90, 0x90][..], &distances[5..]].concat();
         assert_eq!(numbers(&unbound, 46), [Value::Unknown, Value::Unknown]);
