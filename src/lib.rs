@@ -23,9 +23,20 @@ pub mod scan;
 
 use dump::{Dump, DumpError, DumpFile, Limits};
 use image::export_cache::ExportCache;
+use image::folders::{Folders, Found};
 use report::build::Origin;
-use report::model::Report;
+use report::model::{ImageInfo, Report};
+use std::cell::OnceCell;
 use std::path::Path;
+
+/// What several analyses may share.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shared<'s> {
+    /// Export tables that other dumps may have had too.
+    pub exports: Option<&'s ExportCache>,
+    /// Folders with the files of the dumps' modules.
+    pub images: Option<&'s Folders>,
+}
 
 /// Analyses a parsed dump; of a WoW64 process the side that raised the exception.
 #[must_use]
@@ -53,23 +64,39 @@ pub fn analyze_file(path: &Path, limits: &Limits) -> Result<Report, DumpError> {
 /// # Errors
 /// When it is no Windows minidump.
 pub fn analyze_opened(file: &DumpFile, origin: Origin) -> Result<Report, DumpError> {
-    analyze_opened_cached(file, origin, None)
+    analyze_opened_with(file, origin, Shared::default())
 }
 
-/// Analyses an opened file, with export tables that other files may have had too.
+/// Analyses an opened file, with what it may share with others.
 ///
 /// # Errors
 /// When it is no Windows minidump.
-pub fn analyze_opened_cached(
+pub fn analyze_opened_with(
     file: &DumpFile,
     origin: Origin,
-    exports: Option<&ExportCache>,
+    shared: Shared<'_>,
 ) -> Result<Report, DumpError> {
-    let dump = Dump::parse(file.bytes())?;
+    let found = OnceCell::new();
+    let mut dump = Dump::parse(file.bytes())?;
+    let found = shared.images.map(|images| found.get_or_init(|| images.files_of(&dump)));
+    if let Some(found) = found {
+        dump.memory.add_files(found.regions());
+    }
     let member = file.member().map(str::to_owned);
-    let mut report = analyze_cached(&dump, &Origin { member, ..origin }, exports);
+    let images = found.map(images_of).unwrap_or_default();
+    let mut report = analyze_cached(&dump, &Origin { member, images, ..origin }, shared.exports);
+    report.warnings.extend(found.into_iter().flat_map(|found| found.warnings.iter().cloned()));
     note_damage(file, &mut report);
     Ok(report)
+}
+
+/// The module files that are used.
+fn images_of(found: &Found) -> Vec<ImageInfo> {
+    let info = |file: &image::folders::FoundFile| ImageInfo {
+        module: file.module.clone(),
+        path: file.path.to_string_lossy().into_owned(),
+    };
+    found.files.iter().map(info).collect()
 }
 
 /// Says in the report that the file ends early.

@@ -21,6 +21,9 @@ mod bars;
 #[path = "accuracy/evidence.rs"]
 mod evidence;
 
+#[path = "accuracy/images.rs"]
+mod images;
+
 #[path = "accuracy/judge.rs"]
 mod judge;
 

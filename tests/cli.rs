@@ -6,6 +6,9 @@ mod explain;
 #[path = "cli/handles.rs"]
 mod handles;
 
+#[path = "cli/images.rs"]
+mod images;
+
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -10,19 +10,21 @@ use csdump::report::model::{ErrorLine, Line};
 use csdump::report::{escape, html, json, markdown, text};
 
 use super::args::{AnalyzeArgs, Format, Source};
+use super::engine::{self, Reading};
 use super::exit::{Exit, Tally};
 use super::message;
 use super::output::{self, Output};
 
-/// What analyses one dump, and hashes it when told to: it never fails, an unreadable dump is an error line.
-pub(super) type Engine = fn(&Source, bool) -> Line;
+/// What analyses one dump: it never fails, an unreadable dump is an error line.
+pub(super) type Engine = fn(&Source, &Reading) -> Line;
 
 /// Most warnings of one dump that standard error gets; the report has all.
 const MAX_WARNINGS: usize = 16;
 
 /// Analyses every dump, also after one that cannot be read.
-pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &AnalyzeArgs, analyze: Engine) -> anyhow::Result<Exit> {
     check(args)?;
+    let reading = Reading { hash: args.hash, images: engine::folders(&args.images)? };
     let to_file = args.output_file().is_some();
     let choice = match args.format {
         Format::Text => output::choice(args.color, to_file),
@@ -36,7 +38,7 @@ pub(super) fn run(args: &AnalyzeArgs, engine: Engine) -> anyhow::Result<Exit> {
         output.write(&html::opening(&names)?)?;
     }
     for (index, source) in args.dumps.iter().enumerate() {
-        let line = guarded(engine, source, args.hash);
+        let line = guarded(analyze, source, &reading);
         tally.count(&line);
         tell(args, source, &line);
         output.write(&rendered(args, layout, index, source, &line)?)?;
@@ -66,8 +68,8 @@ fn check(args: &AnalyzeArgs) -> anyhow::Result<()> {
 }
 
 /// A panic in one dump must not take the others with it.
-fn guarded(engine: Engine, source: &Source, hash: bool) -> Line {
-    panic::catch_unwind(AssertUnwindSafe(|| engine(source, hash))).unwrap_or_else(|payload| {
+fn guarded(analyze: Engine, source: &Source, reading: &Reading) -> Line {
+    panic::catch_unwind(AssertUnwindSafe(|| analyze(source, reading))).unwrap_or_else(|payload| {
         let error = format!("bug in csdump: {}", panic_text(payload.as_ref()));
         Line::Error(ErrorLine {
             path: source.name(),

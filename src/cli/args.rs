@@ -62,6 +62,10 @@ pub(super) struct AnalyzeArgs {
     /// Indent the JSON, for people; without it each dump is one line
     #[arg(long)]
     pub(super) pretty: bool,
+    /// Look for the files of the dump's modules in DIR, flat or as a symbol server keeps them (repeatable): they hold the code that a
+    /// small dump lacks
+    #[arg(long, value_name = "DIR")]
+    pub(super) images: Vec<PathBuf>,
     /// Add the SHA-256 of each dump, which reads all of it
     #[arg(long)]
     pub(super) hash: bool,
@@ -127,6 +131,10 @@ pub(super) struct ScanArgs {
     /// Do not read files, packed or unpacked, larger than SIZE: bytes, or with K, M, G
     #[arg(long, value_name = "SIZE", value_parser = since::size)]
     pub(super) max_size: Option<u64>,
+    /// Look for the files of the dump's modules in DIR, flat or as a symbol server keeps them (repeatable): they hold the code that a
+    /// small dump lacks
+    #[arg(long, value_name = "DIR")]
+    pub(super) images: Vec<PathBuf>,
     /// Add the SHA-256 of each dump, which reads all of it
     #[arg(long)]
     pub(super) hash: bool,
@@ -172,6 +180,10 @@ pub(super) struct HandlesArgs {
     /// The handle: hexadecimal with 0x before it, else decimal
     #[arg(value_name = "HANDLE", value_parser = handle_value)]
     pub(super) handle: Option<u64>,
+    /// Look for the files of the dump's modules in DIR, flat or as a symbol server keeps them (repeatable): they name the callers that
+    /// a small dump cannot
+    #[arg(long, value_name = "DIR")]
+    pub(super) images: Vec<PathBuf>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t = HandlesFormat::Text)]
     pub(super) format: HandlesFormat,

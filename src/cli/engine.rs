@@ -1,17 +1,42 @@
 //! The one place where the command line meets the analysis.
 
+use std::cell::OnceCell;
 use std::io;
+use std::path::PathBuf;
 
+use anyhow::anyhow;
+
+use csdump::Shared;
 use csdump::dump::{Dump, DumpError, DumpFile, Limits};
+use csdump::image::folders::Folders;
 use csdump::report::build::Origin;
 use csdump::report::handles::{self, HandlesReport};
 use csdump::report::model::{ErrorLine, Line, Report};
 
 use super::args::Source;
 
+/// How dumps are read.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Whether to hash them.
+    pub(super) hash: bool,
+    /// Folders with module files.
+    pub(super) images: Option<Folders>,
+}
+
+/// The folders of `--images`; `None` where there are none.
+pub(super) fn folders(paths: &[PathBuf]) -> anyhow::Result<Option<Folders>> {
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let failed =
+        |(path, error): (PathBuf, io::Error)| anyhow!("--images {}: {error}", path.display());
+    Folders::read(paths).map(Some).map_err(failed)
+}
+
 /// The result of one dump.
-pub(super) fn analyze(source: &Source, hash: bool) -> Line {
-    match report(source, hash) {
+pub(super) fn analyze(source: &Source, reading: &Reading) -> Line {
+    match report(source, reading) {
         Ok(report) => Line::Report(Box::new(report)),
         Err(error) => Line::Error(ErrorLine::of(source.name(), &error)),
     }
@@ -21,11 +46,18 @@ pub(super) fn analyze(source: &Source, hash: bool) -> Line {
 pub(super) fn handles(
     source: &Source,
     asked: Option<u64>,
+    images: Option<&Folders>,
 ) -> Result<HandlesReport, Box<ErrorLine>> {
     let read = || {
         let file = open(source)?;
-        let dump = Dump::parse(file.bytes())?;
+        let found = OnceCell::new();
+        let mut dump = Dump::parse(file.bytes())?;
+        let found = images.map(|images| found.get_or_init(|| images.files_of(&dump)));
+        if let Some(found) = found {
+            dump.memory.add_files(found.regions());
+        }
         let mut report = handles::report(&dump, source.name(), asked);
+        report.warnings.extend(found.into_iter().flat_map(|found| found.warnings.iter().cloned()));
         if let Some(damage) = file.damage() {
             report.warnings.insert(0, format!("{damage}; what stands before is read"));
         }
@@ -42,7 +74,9 @@ fn open(source: &Source) -> Result<DumpFile, DumpError> {
     }
 }
 
-fn report(source: &Source, hash: bool) -> Result<Report, DumpError> {
+fn report(source: &Source, reading: &Reading) -> Result<Report, DumpError> {
     let file = open(source)?;
-    csdump::analyze_opened(&file, Origin { path: source.name(), hash, ..Origin::default() })
+    let origin = Origin { path: source.name(), hash: reading.hash, ..Origin::default() };
+    let shared = Shared { images: reading.images.as_ref(), ..Shared::default() };
+    csdump::analyze_opened_with(&file, origin, shared)
 }

@@ -13,7 +13,8 @@ use super::output::Output;
 
 pub(super) fn run(args: &HandlesArgs) -> anyhow::Result<Exit> {
     let mut output = Output::stdout();
-    let report = match engine::handles(&args.dump, args.handle) {
+    let images = engine::folders(&args.images)?;
+    let report = match engine::handles(&args.dump, args.handle, images.as_ref()) {
         Ok(report) => report,
         Err(error) => {
             message::write(&text::error_sentence(&error));

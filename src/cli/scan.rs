@@ -20,6 +20,7 @@ use csdump::scan::worker::{FileResult, Shared};
 use csdump::scan::{Options, run};
 
 use super::args::{ScanArgs, ScanFormat, Source};
+use super::engine;
 use super::exit::Exit;
 use super::message;
 use super::output::{self, Output};
@@ -47,7 +48,7 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     } else if args.files_from.is_none() {
         scan.progress.count(args.paths.clone(), filter.clone());
     }
-    let shared = Arc::new(scan.shared(args));
+    let shared = Arc::new(scan.shared(args)?);
     let found = walk::walk(roots, &filter);
     run::run(found, &shared, &stop, |result| scan.take(result))?;
     scan.finish(stop.load(Ordering::Relaxed))
@@ -197,7 +198,7 @@ impl Scan {
         if self.style == Style::Jsonl { Ok(()) } else { self.write_line(line) }
     }
 
-    fn shared(&mut self, args: &ScanArgs) -> Shared {
+    fn shared(&mut self, args: &ScanArgs) -> anyhow::Result<Shared> {
         let limits = Limits::default();
         let max_size = args.max_size.unwrap_or(u64::MAX);
         let options = Options {
@@ -212,7 +213,8 @@ impl Scan {
             hash: args.hash,
         };
         let seen = self.store.as_mut().map(Store::take_seen).unwrap_or_default();
-        Shared { options, seen, ..Shared::default() }
+        let images = engine::folders(&args.images)?;
+        Ok(Shared { options, seen, images, ..Shared::default() })
     }
 
     /// Takes one file's result in: counts it, writes it, stores it.

@@ -84,7 +84,7 @@ pub(super) fn sections_hit(
 
 /// Whether an operation accesses the debug record at an offset: Enter the list entry and the counts when it
 /// has to wait (critical-sections.md 4.4), Delete anything of a record that there is, Leave and TryEnter nothing.
-fn touches_record(
+pub(super) fn touches_record(
     operation: Option<Operation>,
     width: PointerWidth,
     record: u64,

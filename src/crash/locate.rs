@@ -43,6 +43,8 @@ pub struct Way {
     pub is_fault: bool,
     /// Whether the way is the register of the instruction that faulted.
     pub has_faulted: bool,
+    /// That instruction goes through the section, and through no record.
+    pub names_section: bool,
     /// Whether the way is another thread's.
     pub is_waiter: bool,
     /// Whether the way is one of many that a register of the caller may have been saved by.
@@ -79,6 +81,12 @@ impl Candidate {
     #[must_use]
     pub fn has_faulted(&self) -> bool {
         self.ways.iter().any(|way| way.has_faulted)
+    }
+
+    /// Whether its address is known for sure: by the call, or by the field that the faulting instruction accessed.
+    #[must_use]
+    pub fn is_proved(&self) -> bool {
+        self.is_exact() || self.ways.iter().any(|way| way.names_section)
     }
 
     /// Whether a register that the caller may have passed leads to the address.

@@ -293,7 +293,11 @@ pub(super) fn by_instruction(scene: Scene<'_, '_>, search: Search<'_>) -> Option
         let is_innermost = search.found.is_some_and(|found| found.frame == 0);
         let exact =
             is_innermost && call_site::holds_argument(scene, frame.registers.ip(), access.register);
+        // The same instruction may go through the record that a section names, which is at any address then.
+        let is_of_record =
+            super::fault::touches_record(Some(operation), width, 1, access.displacement);
+        let names_section = is_innermost && !is_of_record;
         let way = Way { text, score: 4, is_fault: true, has_faulted: true, ..Way::default() };
-        (access.base, Way { exact, ..way })
+        (access.base, Way { exact, names_section, ..way })
     })
 }

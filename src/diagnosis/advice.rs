@@ -28,6 +28,16 @@ const CAPTURE_HANDLES: &str = "MiniDumpWithHandleData (0x4): procdump -ma or -mm
 
 const CAPTURE_32_BIT: &str = "a 32-bit writer: procdump -ma without -64, WER; a 64-bit writer with all memory, taken at the exception";
 
+/// What helps without another crash.
+const GIVE_IMAGES: &str = "Or run csdump again with the program's own files, of the same build, and that Windows's ntdll.dll: --images DIR. The dump does not hold their code.";
+
+/// Whether the dump does not hold a module of the program's.
+fn lacks_code(case: Case<'_, '_>) -> bool {
+    let scene = case.scene;
+    let mut own = scene.dump.modules.iter().filter(|module| module.is_of_program());
+    own.any(|module| scene.images.image_at(module.base).is_none())
+}
+
 /// What is missing that would have helped.
 #[must_use]
 pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
@@ -109,6 +119,9 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let mut steps = Vec::new();
     if !diagnosis.decided {
         steps.push(format!("Capture the next crash with everything in it: {CAPTURE_ALL}."));
+        if lacks_code(case) {
+            steps.push(GIVE_IMAGES.into());
+        }
     }
     if let Some(Closing::ByOtherCode(one)) = case.history.and_then(history::closing)
         && let Some(place) =

@@ -9,8 +9,10 @@ mod verifier;
 pub mod weights;
 
 use crate::crash::exception::IN_PAGE_ERROR;
+use crate::crash::locate::Located;
 use crate::crash::operation::{Failure, Operation, OperationSource};
 use crate::critsec::gate::Gate;
+use crate::dump::MemoryKind;
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, Finding, FindingId, has};
 use cause::Cause;
@@ -194,6 +196,21 @@ fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[F
     of_handle && missing && !by_waiters && !by_trace.iter().any(|id| has(findings, *id))
 }
 
+/// Whether the section may be another one, of which the dump holds nothing.
+///
+/// - situation: a dump of the stacks alone holds hardly any section, and the address that a fault or a word of the stack leads to is tried in
+///   its place.
+/// - example: Enter writes to 0x5C5C5C5C + 10h through the damaged DebugInfo of a section in the heap: with 4h for the field, 0x5C5C5C68 would be a
+///   section that never was.
+/// - handling: in such a dump only the call site, the passed argument and a field of the section that the faulting instruction accesses tell which it is.
+/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks`.
+fn may_be_another(case: Case<'_, '_>) -> bool {
+    let is_of_stacks =
+        matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);
+    let is_proved = |located: &Located| located.candidate.is_proved();
+    is_of_stacks && !case.lock.located.as_ref().is_some_and(is_proved)
+}
+
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are
 /// there (or their absence is the failure), and one cause, or an undecidable pair, stands out.
 fn is_decided(
@@ -202,7 +219,10 @@ fn is_decided(
     findings: &[Finding],
     readable: bool,
 ) -> bool {
-    if needs_handle_stream(case, ranked, findings) || is_doubtful(case, ranked, findings) {
+    if needs_handle_stream(case, ranked, findings)
+        || is_doubtful(case, ranked, findings)
+        || may_be_another(case)
+    {
         return false;
     }
     let named = case.lock.source != OperationSource::Inferred;

@@ -219,6 +219,16 @@ fn hex(bytes: &[u8]) -> String {
     shown.join(" ")
 }
 
+/// Maps a regular file read-only.
+pub(crate) fn map_file(path: &Path, limits: &Limits) -> Result<Mmap, DumpError> {
+    let file = File::open(path).map_err(|source| DumpError::Io { action: "open", source })?;
+    let kind = file.metadata().map_err(|source| DumpError::Io { action: "read", source })?;
+    if kind.is_dir() {
+        return Err(DumpError::Folder);
+    }
+    map(&file, limits)
+}
+
 /// Maps a file read-only.
 #[allow(unsafe_code)]
 pub(super) fn map(file: &File, limits: &Limits) -> Result<Mmap, DumpError> {

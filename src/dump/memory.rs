@@ -52,6 +52,8 @@ pub enum MemorySource {
     MemoryList,
     /// The stack descriptor of a thread record, stream 3.
     ThreadStack,
+    /// No stream: a module's file, which the dump's user has at hand.
+    ImageFile,
 }
 
 /// A run of bytes of the dumped process.
@@ -59,7 +61,7 @@ pub enum MemorySource {
 pub struct Region<'a> {
     /// Address of the first byte.
     pub base: u64,
-    /// The bytes, borrowed from the file.
+    /// The bytes, borrowed from the dump or from a module's file.
     pub bytes: &'a [u8],
     /// Where they come from.
     pub source: MemorySource,
@@ -77,6 +79,8 @@ impl Region<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct AddressSpace<'a> {
     regions: Vec<Region<'a>>,
+    /// What module files hold where the dump has nothing.
+    files: Vec<Region<'a>>,
 }
 
 impl<'a> AddressSpace<'a> {
@@ -88,23 +92,30 @@ impl<'a> AddressSpace<'a> {
             regions.into_iter().filter(|region| !region.bytes.is_empty()).enumerate().collect();
         ranked.sort_by_key(|(rank, region)| (region.base, *rank));
         if is_disjoint(&ranked) {
-            return Self { regions: ranked.into_iter().map(|(_, region)| region).collect() };
+            let regions = ranked.into_iter().map(|(_, region)| region).collect();
+            return Self { regions, files: Vec::new() };
         }
-        Self { regions: resolve_overlaps(ranked) }
+        Self { regions: resolve_overlaps(ranked), files: Vec::new() }
     }
 
-    /// The regions in ascending order of address.
+    /// Adds what module files hold. The dump's own bytes stay: a file fills only what they leave open.
+    pub fn add_files(&mut self, files: impl IntoIterator<Item = Region<'a>>) {
+        let own = self.regions.iter().chain(&self.files).copied();
+        let all = Self::new(own.chain(files));
+        let is_file = |region: &Region<'_>| region.source == MemorySource::ImageFile;
+        self.files = all.regions.into_iter().filter(is_file).collect();
+    }
+
+    /// The dump's own regions in ascending order of address.
     #[must_use]
     pub fn regions(&self) -> &[Region<'a>] {
         &self.regions
     }
 
-    /// The region that holds `address`.
+    /// The region that holds `address`: the dump's, or one of a module's file.
     #[must_use]
     pub fn region_at(&self, address: u64) -> Option<&Region<'a>> {
-        let after = self.regions.partition_point(|region| region.base <= address);
-        let region = self.regions.get(after.checked_sub(1)?)?;
-        (address < region.end()).then_some(region)
+        holding(&self.regions, address).or_else(|| holding(&self.files, address))
     }
 
     /// The bytes from `address` to the end of the region that holds it; never empty.
@@ -195,6 +206,13 @@ impl<'a> AddressSpace<'a> {
     }
 }
 
+/// The region of a sorted list that holds `address`.
+fn holding<'r, 'a>(sorted: &'r [Region<'a>], address: u64) -> Option<&'r Region<'a>> {
+    let after = sorted.partition_point(|region| region.base <= address);
+    let region = sorted.get(after.checked_sub(1)?)?;
+    (address < region.end()).then_some(region)
+}
+
 fn is_disjoint(sorted: &[(usize, Region<'_>)]) -> bool {
     sorted.iter().zip(sorted.iter().skip(1)).all(|((_, left), (_, right))| left.end() <= right.base)
 }
@@ -243,6 +261,20 @@ mod tests {
         let space = AddressSpace::new([region(u64::MAX - 1, &[1, 2, 3, 4])]);
         assert_eq!(space.u8(u64::MAX - 1), Some(1));
         assert_eq!(space.u16(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_module_file_fills_what_the_dump_leaves_open() {
+        let mut space = AddressSpace::new([region(0x1004, &[5, 6])]);
+        let file = |base, bytes| Region { base, bytes, source: MemorySource::ImageFile };
+        space.add_files([file(0x1000, &[10, 11, 12, 13, 14, 15, 16, 17])]);
+        space.add_files([file(0x1006, &[26, 27, 28])]);
+        assert_eq!(*space.read_up_to(0x1000, 16), [10, 11, 12, 13, 5, 6, 16, 17, 28]);
+        assert_eq!(space.regions().len(), 1, "the dump's own");
+        let source = |address| space.region_at(address).map(|region| region.source);
+        assert_eq!(source(0x1004), Some(MemorySource::MemoryList));
+        assert_eq!(source(0x1008), Some(MemorySource::ImageFile));
+        assert_eq!(source(0x1009), None);
     }
 
     proptest! {

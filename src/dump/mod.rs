@@ -1,7 +1,7 @@
 //! Step 1, dump: the file opened, the minidump parsed, and what every later step reads from it.
 
 pub mod archive;
-mod bytes;
+pub(crate) mod bytes;
 pub mod container;
 mod context;
 pub mod error;

@@ -3,6 +3,7 @@
 
 use super::pe::{DirectoryKind, Image};
 use crate::dump::memory::{AddressSpace, MemorySource, Region};
+use crate::dump::modules::Module as LoadedModule;
 use minidump::{Minidump, MinidumpMemory64List, MinidumpModuleList, MinidumpThreadList, Module};
 
 /// A 64 KiB image with `.text` at 0x1000 and `.rdata` at 0x3000.
@@ -116,6 +117,47 @@ impl PeBuilder {
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.bytes.clone()
+    }
+
+    /// The image as a file: its sections behind one another at 0x400, linked for an address, with a time stamp.
+    pub(crate) fn file(&self, linked: u64, time_date_stamp: u32) -> Vec<u8> {
+        let mut pe = Self { bytes: self.bytes.clone(), directories_at: self.directories_at };
+        pe.put_u32(0x88, time_date_stamp);
+        pe.put_u32(0x80 + 24 + 60, 0x400);
+        match u16::from_le_bytes([pe.bytes[0x98], pe.bytes[0x99]]) {
+            0x10B => pe.put_u32(0x80 + 24 + 28, u32::try_from(linked).unwrap()),
+            _ => pe.put(0x80 + 24 + 24, &linked.to_le_bytes()),
+        }
+        let sections = self.directories_at + 16 * 8;
+        let raw = [
+            (sections, 0x1000_usize, 0x2000_u32, 0x400_u32),
+            (sections + 40, 0x3000, 0xD000, 0x2400),
+        ];
+        let mut file = Vec::new();
+        for (header, _, size, pointer) in raw {
+            pe.put_u32(header + 16, size);
+            pe.put_u32(header + 20, pointer);
+        }
+        file.extend_from_slice(&pe.bytes[..0x400]);
+        for (_, rva, size, _) in raw {
+            file.extend_from_slice(&pe.bytes[rva..rva + size as usize]);
+        }
+        file
+    }
+
+    /// The module of such a file, loaded at [`Self::BASE`].
+    pub(crate) fn module(name: &str, time_date_stamp: u32) -> LoadedModule {
+        LoadedModule {
+            base: Self::BASE,
+            size: Self::SIZE,
+            name: name.into(),
+            version: None,
+            time_date_stamp,
+            check_sum: 0,
+            debug_id: None,
+            debug_file: None,
+            code_id: format!("{time_date_stamp:08X}{:x}", Self::SIZE),
+        }
     }
 
     pub(crate) fn region(bytes: &[u8]) -> Region<'_> {

@@ -1,7 +1,7 @@
 //! PE images read out of the dump's memory: headers, exports, imports, unwind data, call sites.
 //!
-//! Everything here is a pure function of [`AddressSpace`](crate::dump::memory::AddressSpace). No file of
-//! the host is opened; a table whose pages the dump does not hold is a typed [`ImageError`], and the
+//! Everything here is a pure function of [`AddressSpace`](crate::dump::memory::AddressSpace), which may have been filled up with what module
+//! files hold ([`file`]). Only [`folders`] opens files of the host, and only in folders that it was given; a table whose pages the dump does not hold is a typed [`ImageError`], and the
 //! tables beside it stay usable.
 
 pub mod call_target;
@@ -9,7 +9,9 @@ pub mod call_target_arm64;
 mod epilogue;
 pub mod export_cache;
 pub mod exports;
+pub mod file;
 pub mod flow;
+pub mod folders;
 pub mod guard;
 pub mod images;
 pub mod imports;

@@ -52,6 +52,8 @@ pub struct Section {
     pub virtual_size: u32,
     /// `SizeOfRawData`: bytes that the file holds; the loader makes those beyond them zero.
     pub raw_size: u32,
+    /// `PointerToRawData`: where they stand in the file.
+    pub raw_pointer: u32,
     /// `Characteristics`.
     pub characteristics: u32,
 }
@@ -92,6 +94,8 @@ pub enum DirectoryKind {
     Import = 1,
     /// `IMAGE_DIRECTORY_ENTRY_EXCEPTION`: `.pdata`.
     Exception = 3,
+    /// `IMAGE_DIRECTORY_ENTRY_BASERELOC`: `.reloc`.
+    BaseRelocation = 5,
     /// `IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG`.
     LoadConfig = 10,
     /// `IMAGE_DIRECTORY_ENTRY_IAT`.
@@ -104,6 +108,7 @@ impl DirectoryKind {
             Self::Export => "export directory",
             Self::Import => "import directory",
             Self::Exception => "exception directory",
+            Self::BaseRelocation => "base relocation table",
             Self::LoadConfig => "load configuration",
             Self::ImportAddressTable => "import address table",
         }
@@ -117,6 +122,10 @@ pub struct Image {
     pub base: u64,
     /// Bytes from the base that belong to the image: `SizeOfImage`, never more than the module's size.
     pub size: u64,
+    /// `ImageBase`: in a file the address that it was linked for, in memory the one that it is loaded at.
+    pub image_base: u64,
+    /// `SizeOfHeaders` in bytes.
+    pub header_size: u32,
     /// `IMAGE_FILE_HEADER.Machine`.
     pub machine: Machine,
     /// Pointer width, from the optional header's magic.
@@ -134,6 +143,7 @@ pub struct Image {
     export: Directory,
     import: Directory,
     exception: Directory,
+    base_relocation: Directory,
     load_config: Directory,
     import_address_table: Directory,
 }
@@ -166,6 +176,8 @@ impl Image {
         let mut image = Self {
             base,
             size: if size == 0 { size_of_image } else { size_of_image.min(size) },
+            image_base: nt.image_base(width)?,
+            header_size: nt.u32(24 + 60, "IMAGE_OPTIONAL_HEADER.SizeOfHeaders")?,
             machine: nt.u16(4, "IMAGE_FILE_HEADER.Machine")?.into(),
             width,
             time_date_stamp: nt.u32(8, "IMAGE_FILE_HEADER.TimeDateStamp")?,
@@ -176,6 +188,7 @@ impl Image {
             export: nt.directory(directory_count_at, DirectoryKind::Export)?,
             import: nt.directory(directory_count_at, DirectoryKind::Import)?,
             exception: nt.directory(directory_count_at, DirectoryKind::Exception)?,
+            base_relocation: nt.directory(directory_count_at, DirectoryKind::BaseRelocation)?,
             load_config: nt.directory(directory_count_at, DirectoryKind::LoadConfig)?,
             import_address_table: nt
                 .directory(directory_count_at, DirectoryKind::ImportAddressTable)?,
@@ -208,6 +221,7 @@ impl Image {
             DirectoryKind::Export => self.export,
             DirectoryKind::Import => self.import,
             DirectoryKind::Exception => self.exception,
+            DirectoryKind::BaseRelocation => self.base_relocation,
             DirectoryKind::LoadConfig => self.load_config,
             DirectoryKind::ImportAddressTable => self.import_address_table,
         };
@@ -327,6 +341,18 @@ impl Header<'_, '_> {
         self.space.u32(address).ok_or(ImageError::Missing { what, address, len: 4 })
     }
 
+    /// `ImageBase`: 4 bytes at 28 of a 32-bit optional header, 8 at 24 of a 64-bit one.
+    fn image_base(&self, width: PointerWidth) -> Result<u64, ImageError> {
+        let what = "IMAGE_OPTIONAL_HEADER.ImageBase";
+        let offset = match width {
+            PointerWidth::Four => 24 + 28,
+            PointerWidth::Eight => 24 + 24,
+        };
+        let address = self.base.saturating_add(offset);
+        let found = self.space.pointer(address, width);
+        found.ok_or(ImageError::Missing { what, address, len: width.bytes() })
+    }
+
     fn invalid(
         &self,
         offset: u64,
@@ -377,6 +403,7 @@ impl Header<'_, '_> {
             virtual_size: self.u32(at.saturating_add(8), what)?,
             virtual_address: self.u32(at.saturating_add(12), what)?,
             raw_size: self.u32(at.saturating_add(16), what)?,
+            raw_pointer: self.u32(at.saturating_add(20), what)?,
             characteristics: self.u32(at.saturating_add(36), what)?,
         })
     }

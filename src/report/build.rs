@@ -4,8 +4,8 @@ use super::dump_info::{self, version_text};
 use super::history;
 use super::model::{
     CauseInfo, Collected, Contribution, CrashInfo, DebugRecordInfo, DecodedInfo, ExceptionInfo,
-    FieldsInfo, FileInfo, FindingInfo, FrameInfo, HandleInfo, MissingInfo, Outcome, Report,
-    SCHEMA_VERSION, SectionInfo, Tool, Verdict,
+    FieldsInfo, FileInfo, FindingInfo, FrameInfo, HandleInfo, ImageInfo, MissingInfo, Outcome,
+    Report, SCHEMA_VERSION, SectionInfo, Tool, Verdict,
 };
 use super::names::{self, module_of, place};
 use super::signature;
@@ -42,6 +42,8 @@ pub struct Origin {
     pub file: Option<FileInfo>,
     /// What was found beside the dump.
     pub collected: Option<Collected>,
+    /// Module files that are read with the dump.
+    pub images: Vec<ImageInfo>,
 }
 
 /// Builds the report.

@@ -60,6 +60,7 @@ fn info(facts: &Facts<'_>, origin: &Origin) -> DumpInfo {
         sha256: origin.hash.then(|| sha256(facts.file)),
         writer_hint: facts.writer_hint.map(str::to_owned),
         memory_kind: facts.memory_kind.name().to_owned(),
+        images: origin.images.clone(),
         streams: facts
             .directory
             .iter()

@@ -155,6 +155,7 @@ fn dump() -> DumpInfo {
         sha256: None,
         writer_hint: some("MiniDumpWriteDump"),
         memory_kind: text("stacks and referenced memory"),
+        images: Vec::new(),
         streams: vec![
             text("ThreadList"),
             text("ModuleList"),

@@ -221,6 +221,7 @@ fn facts(page: &mut Page, report: &Report) {
     rows.push(("process", wording::process(&report.dump.process)));
     rows.push(("system", wording::system(&report.dump)));
     rows.push(("dump", wording::dump(&report.dump)));
+    rows.extend(wording::images(&report.dump).map(|text| ("images", text)));
     page.line("| | |");
     page.line("|---|---|");
     for (what, text) in rows {

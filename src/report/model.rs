@@ -147,6 +147,9 @@ pub struct DumpInfo {
     pub writer_hint: Option<String>,
     /// How much memory it holds.
     pub memory_kind: String,
+    /// Module files that were read with it (`--images`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageInfo>,
     /// The streams it has.
     pub streams: Vec<String>,
     /// The Windows version.
@@ -159,6 +162,15 @@ pub struct DumpInfo {
     pub wow64: bool,
     /// The process.
     pub process: ProcessInfo,
+}
+
+/// A module's file that was read with the dump, because it holds what the dump does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ImageInfo {
+    /// File name of the module, as the dump has it.
+    pub module: String,
+    /// The file.
+    pub path: String,
 }
 
 /// The Windows version.

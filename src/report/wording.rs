@@ -124,6 +124,12 @@ pub(super) fn dump(dump: &DumpInfo) -> String {
     )
 }
 
+/// The module files that were read with the dump; `None` without any.
+pub(super) fn images(dump: &DumpInfo) -> Option<String> {
+    let names: Vec<String> = dump.images.iter().map(|image| escape::name(&image.module)).collect();
+    (!names.is_empty()).then(|| format!("files of {}", names.join(", ")))
+}
+
 /// One sentence for a dump that could not be read.
 pub(super) fn error_sentence(error: &ErrorLine) -> String {
     let mut text = format!("{}: {}", escape::one_line(&error.path, 200), error.error);

@@ -18,6 +18,7 @@ use crate::crash::screen;
 use crate::dump::archive::{self, Member};
 use crate::dump::{DumpError, DumpFile, Glance};
 use crate::image::export_cache::ExportCache;
+use crate::image::folders::Folders;
 use crate::report::build::Origin;
 use crate::report::model::{ErrorLine, FileInfo, Line, Report};
 use crate::report::{passed_over, time};
@@ -31,6 +32,8 @@ pub struct Shared {
     pub collector: Collector,
     /// Export tables of the dumps so far.
     pub exports: ExportCache,
+    /// Folders with the files of the dumps' modules.
+    pub images: Option<Folders>,
     /// Files whose results are known already.
     pub seen: HashSet<PathBuf>,
 }
@@ -166,11 +169,14 @@ fn report_of(
         hash: shared.options.hash,
         file: None,
         collected: shared.collector.beside(path),
+        images: Vec::new(),
     };
     let glance = Glance::read(file.bytes())?;
     if screen::needs_analysis(&glance) {
         drop(glance);
-        return crate::analyze_opened_cached(file, origin, Some(&shared.exports));
+        let shared =
+            crate::Shared { exports: Some(&shared.exports), images: shared.images.as_ref() };
+        return crate::analyze_opened_with(file, origin, shared);
     }
     let mut report = passed_over::report(&glance, &origin);
     crate::note_damage(file, &mut report);

@@ -264,6 +264,8 @@ def variants(name, set_name):
             how.update(handles=True, newest_first=turn % 2 == (1 if kind == "wer" else 0))
     if name.startswith(("v-", "n-", "m-", "k-", "q-", "w-", "x-", "y-", "g-")) and "wer" in out:  # these are there for what the bytes say: they have to be in
         out["wer"].update(handles=True, keep_imports=True)
+    if "wer" in out:
+        out["wer"].update(PROGRAMS[name].get("wer", {}))
     return out
 
 

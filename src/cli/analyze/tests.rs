@@ -13,7 +13,7 @@ use super::*;
 mod fixture;
 
 /// The result of a dump named after it.
-fn engine(source: &Source, _hash: bool) -> Line {
+fn engine(source: &Source, _reading: &Reading) -> Line {
     let mut report = match source.name().as_str() {
         "found" => fixture::diagnosed(),
         "open" => fixture::inconclusive(),

@@ -134,9 +134,11 @@ pub(in crate::report) fn thread(crash: &CrashInfo) -> String {
 
 /// Where it happened, name by name.
 pub(in crate::report) fn origin(report: &Report) -> Vec<(&'static str, String)> {
-    vec![
+    let mut rows = vec![
         ("process", wording::process(&report.dump.process)),
         ("system", wording::system(&report.dump)),
         ("dump", wording::dump(&report.dump)),
-    ]
+    ];
+    rows.extend(wording::images(&report.dump).map(|text| ("images", text)));
+    rows
 }

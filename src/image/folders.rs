@@ -1,0 +1,178 @@
+//! Folders of the host in which module files are looked for.
+//!
+//! Names from a dump never become paths: they are only compared with what a folder holds.
+
+use super::file::ImageFile;
+use crate::dump::container::map_file;
+use crate::dump::memory::Region;
+use crate::dump::modules::Module;
+use crate::dump::{Dump, Limits};
+use memmap2::Mmap;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Largest module file that is read, in bytes: browsers have libraries of a quarter of it.
+const MAX_FILE: u64 = 1 << 30;
+
+/// Folders with module files: flat, as a build leaves them, or as a symbol server does (`app.exe/5F3B0C1A2d000/app.exe`).
+#[derive(Debug, Default)]
+pub struct Folders {
+    /// What each folder holds, by names in lower case.
+    entries: Vec<HashMap<String, PathBuf>>,
+}
+
+/// A module file that is used for a dump.
+#[derive(Debug)]
+pub struct FoundFile {
+    /// File name of the module, as the dump has it.
+    pub module: String,
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub image: ImageFile<Mmap>,
+}
+
+/// The module files for one dump.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Those that are used.
+    pub files: Vec<FoundFile>,
+    /// Those that are not, and why: one sentence each.
+    pub warnings: Vec<String>,
+}
+
+impl Folders {
+    /// Reads what the folders hold.
+    ///
+    /// # Errors
+    /// When one cannot be read; with its path.
+    pub fn read(paths: &[PathBuf]) -> Result<Self, (PathBuf, io::Error)> {
+        let read = |path: &PathBuf| entries(path).map_err(|error| (path.clone(), error));
+        Ok(Self { entries: paths.iter().map(read).collect::<Result<_, _>>()? })
+    }
+
+    /// The files of a dump's modules.
+    #[must_use]
+    pub fn files_of(&self, dump: &Dump<'_>) -> Found {
+        let mut found = Found::default();
+        for module in &dump.modules {
+            self.look_for(module, &mut found);
+        }
+        found
+    }
+
+    /// Takes the first file that is the module's. Where there are only others, says so.
+    fn look_for(&self, module: &Module, found: &mut Found) {
+        let mut refused = Vec::new();
+        for path in self.candidates(module) {
+            match opened(&path, module) {
+                Ok(image) => {
+                    let name = module.file_name().to_owned();
+                    return found.files.push(FoundFile { module: name, path, image });
+                }
+                Err(reason) => refused.push(format!("{}: not used: {reason}", path.display())),
+            }
+        }
+        found.warnings.extend(refused);
+    }
+
+    /// Files with the module's name.
+    fn candidates(&self, module: &Module) -> Vec<PathBuf> {
+        let name = module.file_name().to_ascii_lowercase();
+        let in_folder = |held: &HashMap<String, PathBuf>| {
+            let path = held.get(&name)?;
+            if !path.is_dir() {
+                return Some(path.clone()).filter(|path| path.is_file());
+            }
+            let builds = entries(path).ok()?;
+            let build = entries(builds.get(&module.code_id.to_ascii_lowercase())?).ok()?;
+            build.get(&name).filter(|path| path.is_file()).cloned()
+        };
+        self.entries.iter().filter_map(in_folder).collect()
+    }
+}
+
+impl Found {
+    /// What the files hold.
+    pub fn regions(&self) -> impl Iterator<Item = Region<'_>> {
+        self.files.iter().flat_map(|file| file.image.regions())
+    }
+}
+
+/// What a folder holds, by names in lower case.
+fn entries(folder: &Path) -> io::Result<HashMap<String, PathBuf>> {
+    let each = fs::read_dir(folder)?.map(|entry| {
+        let entry = entry?;
+        Ok((entry.file_name().to_string_lossy().to_ascii_lowercase(), entry.path()))
+    });
+    each.collect()
+}
+
+/// Opens a file, if it is the module's.
+fn opened(path: &Path, module: &Module) -> Result<ImageFile<Mmap>, String> {
+    let limits = Limits { max_file: MAX_FILE, ..Limits::default() };
+    let map = map_file(path, &limits).map_err(|error| error.to_string())?;
+    ImageFile::of(map, module).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::PeBuilder;
+    use super::*;
+
+    const STAMP: u32 = 0x5F3B_0C1A;
+
+    fn file(stamp: u32) -> Vec<u8> {
+        PeBuilder::x64().file(PeBuilder::BASE, stamp)
+    }
+
+    fn looked_for(folder: &Path) -> Found {
+        let mut found = Found::default();
+        let folders = Folders::read(&[folder.to_owned()]).unwrap();
+        folders.look_for(&PeBuilder::module("C:\\Program Files\\App.exe", STAMP), &mut found);
+        found
+    }
+
+    #[test]
+    fn a_module_is_found_in_a_build_folder_and_in_a_symbol_store() {
+        let flat = tempfile::tempdir().unwrap();
+        fs::write(flat.path().join("APP.EXE"), file(STAMP)).unwrap();
+        let found = looked_for(flat.path());
+        assert_eq!(found.files.first().map(|file| file.module.as_str()), Some("App.exe"));
+        assert_eq!((found.warnings.len(), found.regions().count()), (0, 3));
+        let store = tempfile::tempdir().unwrap();
+        let build = store.path().join("app.exe").join("5F3B0C1A10000");
+        fs::create_dir_all(&build).unwrap();
+        fs::write(build.join("app.exe"), file(STAMP)).unwrap();
+        assert_eq!(looked_for(store.path()).files.len(), 1);
+    }
+
+    #[test]
+    fn another_build_is_said_and_not_used() {
+        let flat = tempfile::tempdir().unwrap();
+        fs::write(flat.path().join("app.exe"), file(STAMP - 1)).unwrap();
+        let found = looked_for(flat.path());
+        assert!(found.files.is_empty());
+        let warning = found.warnings.first().unwrap();
+        assert!(warning.contains("app.exe: not used: it is another build"), "{warning}");
+        fs::write(flat.path().join("app.exe"), b"").unwrap();
+        assert_eq!(looked_for(flat.path()).warnings.len(), 1, "an empty file");
+    }
+
+    #[test]
+    fn a_name_of_the_dump_leads_out_of_no_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(outer.path().join("app.exe"), file(STAMP)).unwrap();
+        let folders = Folders::read(&[inner]).unwrap();
+        for name in ["../app.exe", "..\\app.exe", "..", ".", ""] {
+            let mut found = Found::default();
+            folders.look_for(&PeBuilder::module(name, STAMP), &mut found);
+            assert!(found.files.is_empty(), "{name}");
+        }
+        assert!(Folders::read(&[outer.path().join("none")]).is_err());
+    }
+}
