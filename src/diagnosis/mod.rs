@@ -203,7 +203,7 @@ fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[F
 /// - example: Enter writes to 0x5C5C5C5C + 10h through the damaged DebugInfo of a section in the heap: with 4h for the field, 0x5C5C5C68 would be a
 ///   section that never was.
 /// - handling: in such a dump only the call site, the passed argument and a field of the section that the faulting instruction accesses tell which it is.
-/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks`.
+/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks` (tests/accuracy).
 fn may_be_another(case: Case<'_, '_>) -> bool {
     let is_of_stacks =
         matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);

@@ -320,6 +320,23 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["Compare with the head before the entry is used. See bad-pointer."],
     },
     Explanation {
+        subject: Finding(FindingId::ContainerEnd),
+        title: "The end of a container was taken for an element",
+        means: "Before the address lies the head of a std::map or std::set. Its elements have a section as far behind their beginnings as the address is behind the head: it is what end() leads to.",
+        arises: &[
+            "find() gave back end(), and the iterator was used without comparing.",
+            "A loop went one element too far.",
+        ],
+        confirm: &[
+            run(
+                "dps SECTION-40 L20",
+                "The head: the root, the leftmost and the rightmost element.",
+            ),
+            run("u CALLER", "The search before the call, and what follows it."),
+        ],
+        fix: &["Compare with end() before the element is used. See bad-pointer."],
+    },
+    Explanation {
         subject: Finding(FindingId::OthersReplaced),
         title: "More sections in the same memory are gone",
         means: "The process's list still has records for other sections in the same heap block, and something else stands there too.",

@@ -249,6 +249,82 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See corrupted."],
     },
     Explanation {
+        subject: Finding(FindingId::BaseIsKept),
+        title: "The address of what is gone is still kept",
+        means: "The address lies in free memory, and the multiple of 64 KiB before it, at which pages or a view can have begun, is still kept somewhere in the process.",
+        arises: &[
+            "Pages, a view or a large block were given back while a pointer to their beginning stayed in use.",
+        ],
+        confirm: &[
+            run("!address SECTION", "That nothing lies there."),
+            run(
+                "ub CALLER",
+                "Where the caller has the address from: the pointer that stayed in use.",
+            ),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::BlockBeganAsZeros),
+        title: "The block began as zeros",
+        means: "The block was given out as zeros (calloc, HEAP_ZERO_MEMORY), no code made a section at this place of it, and what stands there now is not zero: the program has put it there as something else.",
+        arises: &[
+            "The address leads past the last section of a table, or into another member.",
+            "A slot of the block was another object before, and its section was never made.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run(
+                "u CALLER",
+                "How the call's argument is made: what it adds to the block's address.",
+            ),
+        ],
+        fix: &["See bad-pointer."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InitializationOpen),
+        title: "It may have been initialised",
+        means: "Every field is foreign, and some code that can have run initialises a section of which it is not known which it is. Where a section was never initialised, the code mostly shows that nothing initialised it.",
+        arises: &[
+            "The object was initialised, and its memory is another object's now.",
+            "Another object of the class was initialised: the call names no address any more.",
+        ],
+        confirm: &[run(
+            "u CALLER",
+            "Where the program initialises such sections, and for which objects.",
+        )],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::DeletionOpen),
+        title: "It may have been deleted",
+        means: "Every field is foreign, and some code that can have run deletes a section of which it is not known which it is.",
+        arises: &[
+            "The object was deleted, and its memory is another object's now.",
+            "Another object of the class was deleted: the call names no address any more.",
+        ],
+        confirm: &[run(
+            "u CALLER",
+            "Where the program deletes such sections, and for which objects.",
+        )],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::MadeInSuchBlock),
+        title: "A section was made at this place of such a block",
+        means: "A thread has initialised a section at just this offset of a block of just this size, and no other block of that size has a section there now: what lies here was most likely that section.",
+        arises: &[
+            "The object was given back, and another one of the same size class has its block.",
+            "The section was written over, or deleted.",
+            "Another object of the class, which has its block back or out again, was initialised, and this one was forgotten.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, its start and its size."),
+            run("u CALLER", "CALLER is the place that the finding names: whose section it makes."),
+        ],
+        fix: &["See the likeliest cause."],
+    },
+    Explanation {
         subject: Finding(FindingId::MadeElsewhereInBlock),
         title: "Such blocks have their sections elsewhere",
         means: "The program gives out blocks of just this size, and initialises a section at another offset of each. The call was given an address in such a block where it never makes one.",

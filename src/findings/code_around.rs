@@ -39,7 +39,9 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let (places, replay) = (steps::places(case, &stacks), stacks::replay(case, &stacks));
     behind(case, &steps::taken(case, &places, &replay), is_zero, findings);
     live_local(findings);
+    possible::in_such_block(case, &replay, findings);
     possible::collect(case, &replay, findings);
+    possible::began_as_zeros(&replay, findings);
     possible::entered(case, &replay, findings);
     for (thread, frame) in places.iter().filter(|_| is_zero) {
         push(case, Some(*thread), ahead(case, frame, findings), findings);

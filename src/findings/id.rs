@@ -304,6 +304,18 @@ pub enum FindingId {
     LiveLocal,
     /// The program makes sections at another place in blocks of this size.
     MadeElsewhereInBlock,
+    /// The program has initialised a section at this place of a block of this size, of which no other is left.
+    MadeInSuchBlock,
+    /// Before the address lies the head of a tree whose elements have a section as far behind them.
+    ContainerEnd,
+    /// Code that can have run initialises a section that may be this one.
+    InitializationOpen,
+    /// Code that can have run deletes a section that may be this one.
+    DeletionOpen,
+    /// The block that the foreign bytes are in began as zeros, and no code made a section there.
+    BlockBeganAsZeros,
+    /// The address at which memory began that is gone now is still kept somewhere.
+    BaseIsKept,
     /// The section is zero, its memory is given out and back, and the list still has its record.
     ClearedWhileListed,
     /// The section is zero static data, and so is what lies beside it.
@@ -536,6 +548,12 @@ impl FindingId {
             Self::ZeroInFreeBlock => "zero-in-free-block",
             Self::LiveLocal => "live-local",
             Self::MadeElsewhereInBlock => "made-elsewhere-in-block",
+            Self::MadeInSuchBlock => "made-in-such-block",
+            Self::ContainerEnd => "container-end",
+            Self::InitializationOpen => "initialization-open",
+            Self::DeletionOpen => "deletion-open",
+            Self::BlockBeganAsZeros => "block-began-as-zeros",
+            Self::BaseIsKept => "base-is-kept",
             Self::ClearedWhileListed => "cleared-while-listed",
             Self::ZerosGoOn => "zeros-go-on",
             Self::ZerosAmidData => "zeros-amid-data",

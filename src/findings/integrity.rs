@@ -141,7 +141,8 @@ fn damage(case: Case<'_, '_>, section: &CriticalSection, raw: &RawCriticalSectio
 /// - situation: an overrun from before hits the first fields, one from behind the last, a stray write one.
 /// - example: DebugInfo and LockCount in order, LockSemaphore and SpinCount 0x5A5A5A5A.
 /// - handling: each part is damaged or in order by what ntdll can leave there; a SpinCount that could be any number is
-///   taken with the fields before it. DebugInfo is not in order where it leads to what is no record.
+///   taken with the fields before it. DebugInfo is not in order where it leads to what is no record. LockSemaphore between
+///   damaged fields says nothing: 0 stands anywhere, and an Enter that waits makes it -1.
 /// - test: `the_lab_shows_the_findings_of_the_evidence_table` (tests/accuracy).
 fn shape(
     case: Case<'_, '_>,
@@ -162,6 +163,10 @@ fn shape(
         (true, true, true) => (
             FindingId::EveryFieldForeign,
             "Neither DebugInfo nor LockSemaphore nor SpinCount is one that ntdll leaves.",
+        ),
+        (true, false, true) => (
+            FindingId::EveryFieldForeign,
+            "Neither the first fields nor SpinCount are as ntdll leaves them; LockSemaphore may be by chance.",
         ),
         (true, true, false) if tail => (
             FindingId::EveryFieldForeign,

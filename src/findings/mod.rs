@@ -3,6 +3,7 @@
 mod around;
 mod claims;
 mod code_around;
+mod container;
 mod contents;
 mod environment;
 pub mod evidence_rows;
@@ -27,6 +28,7 @@ mod rows;
 mod siblings;
 pub mod space;
 mod stacks;
+mod stale_base;
 mod steps;
 mod text;
 mod threads;
@@ -121,6 +123,7 @@ pub fn collect(case: Case<'_, '_>) -> Vec<Finding> {
     }
     history::collect(case, &mut findings);
     memory::collect(case, &mut findings);
+    stale_base::collect(case, &mut findings);
     heap::collect(case, &mut findings);
     if !changed_since(case) {
         threads::collect(case, &mut findings);

@@ -217,6 +217,44 @@ fn the_head_of_a_list_is_no_object() {
 }
 
 #[test]
+fn the_end_of_a_map_is_no_element() {
+    let (head, root, left, right) = (SECTION - 0x20, PAGE + 0x600, PAGE + 0x700, PAGE + 0x800);
+    // libstdc++: parent, left, right at 8, 10h, 18h; no child is 0.
+    let gcc = [
+        (head + 8, root),
+        (head + 0x10, left),
+        (head + 0x18, right),
+        (root + 8, head),
+        (root + 0x10, left),
+        (root + 0x18, right),
+    ];
+    // Microsoft's: left, parent, right at 0, 8, 10h; no child is the head.
+    let msvc = [
+        (head, left),
+        (head + 8, root),
+        (head + 0x10, right),
+        (root, left),
+        (root + 8, head),
+        (root + 0x10, right),
+        (left, head),
+        (right + 0x10, head),
+    ];
+    let found = |words: &[(u64, u64)], at: u64| {
+        let mut world = of_strange_bytes();
+        words.iter().for_each(|(to, word)| put(&mut world.page, place(*to), *word));
+        add_section(&mut world, at);
+        world.has(FindingId::ContainerEnd)
+    };
+    assert!(found(&gcc, root + 0x20));
+    assert!(found(&msvc, root + 0x20));
+    assert!(!found(&gcc, root + 0x28), "its elements have their sections elsewhere");
+    let with = |change: (u64, u64)| [&gcc[..], &[change]].concat();
+    assert!(!found(&with((root + 8, left)), root + 0x20), "no root");
+    assert!(!found(&with((head + 0x10, root)), root + 0x20), "not the leftmost element");
+    assert!(!found(&with((right + 0x18, right)), root + 0x20), "a way without an end");
+}
+
+#[test]
 fn sections_that_went_together() {
     let record = PAGE + 0x900;
     // The block is from 0x3F0 to 0x4A0.

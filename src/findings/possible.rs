@@ -3,7 +3,8 @@
 use super::steps::{Object, Step};
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::Operation;
-use crate::crash::replay::{Given, Past, Replay};
+use crate::crash::replay::{Given, Past, Replay, ThreadPast};
+use crate::critsec::debug_info::ListedSection;
 use crate::dump::heap::{self, BlockState};
 use crate::dump::modules;
 use std::collections::HashSet;
@@ -37,6 +38,7 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
     elsewhere_in_block(case, calls, findings);
     let facts = Place::of(case);
     let is_filled = FindingId::FILLS.iter().any(|id| has(findings, *id));
+    let is_foreign = has(findings, FindingId::EveryFieldForeign);
     for (step, surely, none, some, does) in [
         (
             Step::Initialisation,
@@ -79,10 +81,31 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
                 ),
                 format!("code at {at:#x}"),
             ),
+            Chance::Unknown if is_foreign && !has(findings, surely) => match open(step) {
+                Some(finding) => finding,
+                None => continue,
+            },
             _ => continue,
         };
         findings.push(finding);
     }
+}
+
+/// Code that takes a step with a section, of which it is not known which it is.
+///
+/// - situation: what was never made is known not to have been made, most of the time; of what was, and is another object now, it is not known.
+/// - example: sessions are initialised in a pool's cells; the cell that holds a packet now may be one of theirs.
+/// - handling: where every field is foreign, all code was followed, and the argument of one call at least is not known.
+/// - test: `what_may_have_been_made_is_said` (tests/accuracy).
+fn open(step: Step) -> Option<Finding> {
+    let (id, does) = match step {
+        Step::Initialisation => (FindingId::InitializationOpen, "initialises"),
+        Step::Deletion => (FindingId::DeletionOpen, "deletes"),
+        _ => return None,
+    };
+    let statement =
+        format!("Code of the program that can have run {does} a section that may be this one.");
+    Some(Finding::new(id, statement, "code of the program's modules"))
 }
 
 /// Whether a thread has surely initialised two sections at one address: the program gives out places again, without a call that gives memory back.
@@ -148,6 +171,76 @@ fn elsewhere_in_block(case: Case<'_, '_>, calls: &[Past], findings: &mut Vec<Fin
         ),
         format!("code at {code:#x}"),
     ));
+}
+
+/// The program has initialised a section at this very place of a block of this very size, and no other such block has one.
+///
+/// - situation: memory was given back and out again, or is written over; the pointer that led to it is lost, so that the call that initialised
+///   the section names no address.
+/// - example: a vector's block of 160h bytes had its second account's section at +70h; a text of 160h bytes has the block now.
+/// - handling: calls that a thread has made if it was given the memory that it asked for; blocks in use, of just the size that was asked for. The
+///   sections of the process's list in other such blocks account for as many calls.
+/// - test: `a_section_was_made_in_such_a_block` (tests/accuracy).
+pub(super) fn in_such_block<'r>(
+    case: Case<'_, '_>,
+    replay: &'r Replay,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(section) = case.section.map(|section| section.address) else { return };
+    let Some(block) = heap::block_at(case.scene.dump, section) else { return };
+    let offset = section.wrapping_sub(block.start);
+    let is_such = |call: &&Past| {
+        let which = Step::Initialisation.argument_of(&call.name).map(|(which, _)| which);
+        let given = which.and_then(|which| call.arguments.get(which.index()));
+        !call.is_of_earlier
+            && matches!(given, Some(Given::Behind(at, Some(size)))
+                if at.cast_unsigned() == offset && *size == block.used)
+    };
+    let is_likely = |call: &&Past| call.is_likely && is_such(call);
+    let all = |thread: &'r ThreadPast| thread.surely.iter().chain(&thread.perhaps);
+    let made = || replay.threads.iter().flat_map(all).filter(is_likely);
+    let is_other = |listed: &&ListedSection| {
+        let other = heap::block_at(case.scene.dump, listed.section);
+        let is_such = |other: &heap::HeapBlock| {
+            other.used == block.used && listed.section.wrapping_sub(other.start) == offset
+        };
+        listed.section != section && other.as_ref().is_some_and(is_such)
+    };
+    let others = case.list.sections.iter().filter(is_other).count();
+    let Some(call) = made().nth(others) else { return };
+    let is_here = block.state == BlockState::Busy
+        && !replay.knows_block
+        && !has(findings, FindingId::InitializationBehind);
+    if is_here {
+        findings.push(Finding::new(
+            FindingId::MadeInSuchBlock,
+            format!(
+                "The program has initialised a section at +{offset:#x} of a block of {:#x} bytes, as this one is, at {}; no other such block has one.",
+                block.used,
+                super::place::describe(case.scene.dump, call.at)
+            ),
+            format!("code at {:#x}", call.at),
+        ));
+    }
+}
+
+/// What stands in a block that began as zeros was put there.
+///
+/// - situation: memory that was never initialised holds what an earlier owner left; of a block that was given out as zeros that is not so.
+/// - example: `calloc(1, sizeof *broker)`: behind the last of its five sections stand the counters of its topics, which the sixth would be.
+/// - handling: the block that the failed call's argument lies in is known by the call that gave it out; no code has made a section there.
+/// - test: `what_stands_in_zeros_was_put_there` (tests/accuracy).
+pub(super) fn began_as_zeros(replay: &Replay, findings: &mut Vec<Finding>) {
+    let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
+    let is_foreign = foreign.iter().any(|id| has(findings, *id));
+    let is_unmade = has(findings, FindingId::NoInitializationBehind);
+    if replay.is_block_zeroed && is_foreign && is_unmade {
+        findings.push(Finding::new(
+            FindingId::BlockBeganAsZeros,
+            "The block that it lies in began as zeros: what stands there was put there as something else.",
+            "code of the program's functions",
+        ));
+    }
 }
 
 /// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone. Windows notes unloaded modules by
@@ -303,6 +396,7 @@ mod tests {
             arguments: [given, Given::Unknown, Given::Unknown, Given::Unknown],
             is_of_ended: false,
             is_of_earlier: false,
+            is_likely: true,
         };
         let makes = |first: Given, second: Given| {
             let surely = vec![made(first), made(second)];

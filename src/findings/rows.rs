@@ -1,5 +1,6 @@
 //! Where the address is among other sections: in a row of them, at the head of a list of objects that have one, in memory that held several.
 
+use super::container;
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::Failure;
 use crate::critsec::debug_info::{DebugInfoState, is_possible_pointer};
@@ -34,6 +35,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         far_on_row(case, section, findings);
     } else if is_none {
         beside_row(case, section, findings);
+        container::collect(case, section, findings);
         if has(findings, FindingId::EveryFieldForeign) {
             list_head(case, section, findings);
         }

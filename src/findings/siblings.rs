@@ -1,6 +1,7 @@
 //! Other sections of the process: those beside the failed one that are damaged in the same way, and those in the data
 //! of modules whose events are gone too.
 
+use super::rows;
 use super::{Case, Finding, FindingId, has};
 use crate::critsec::debug_info::{DebugInfoState, is_possible_pointer};
 use crate::critsec::handle::{is_plausible, reach_of_table};
@@ -81,7 +82,7 @@ const OBJECT: u64 = 0x60;
 /// - situation: the address of an object, or of its first base, was passed for that of its section.
 /// - example: a name of 20 bytes, a table's address, then the section; the name's address was passed.
 /// - handling: up to 0x60 bytes behind the end of what was passed, a section with a record of its own; not at a multiple of
-///   its size, as in an array of sections.
+///   its size, as in an array of sections, nor where sections stand in a row, with the address in the place of one.
 /// - test: `a_section_near_by_is_told_from_an_array`.
 fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let size = Layout::of(section.width).size;
@@ -90,12 +91,15 @@ fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Fin
         .map_while(|count| size.checked_add(count.checked_mul(width)?))
         .take_while(|offset| *offset <= size.saturating_add(OBJECT))
         .filter(|offset| !offset.is_multiple_of(size));
+    let step = rows::step_at(case, section);
+    let is_next = |offset: u64| step.is_some_and(|step| offset.is_multiple_of(step));
     let found = offsets.find_map(|offset| {
         let start = section.address.checked_add(offset)?;
         let other = CriticalSection::read(case.scene.dump, start, section.encoding);
         matches!(other.debug_info, Some(DebugInfoState::Own(record)) if record.kind <= 1)
             .then_some((offset, start))
     });
+    let found = found.filter(|(offset, _)| !is_next(*offset));
     let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
     if let Some((offset, start)) = found.filter(|_| foreign.iter().any(|id| has(findings, *id))) {
         findings.push(Finding::new(

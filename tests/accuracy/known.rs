@@ -23,7 +23,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "k-f-pimpl-x86-old-wer",
             "k-f-template-x64-woa-wer",
             "k-none-close-after-x64-new-wer",
-            "k-returned-local-x64-new-procdump-ma",
             "k-scaled-twice-x64-woa-wer",
             "k-view-taken-x64-new-wer",
             "m-cancelled-x64-woa-procdump-ma",

@@ -369,6 +369,62 @@ fn sections_are_made_at_another_place_of_the_block() {
 }
 
 #[test]
+fn a_section_was_made_in_such_a_block() {
+    assert_finding("x-gdigits-x86-old-full", "made-in-such-block", true);
+    assert_finding("never-initialized-reused-x64-new-full", "made-in-such-block", false);
+}
+
+#[test]
+fn what_stands_in_zeros_was_put_there() {
+    assert_finding("w-dplug-x64-new-full", "block-began-as-zeros", true);
+    assert_finding("q-sensor-x86-new-procdump-ma", "block-began-as-zeros", false);
+}
+
+#[test]
+fn what_may_have_been_made_is_said() {
+    for finding in ["initialization-open", "deletion-open"] {
+        assert_finding("w-cimport-x86-old-full", finding, true);
+        // Nothing made one there; the section of zeros may have been deleted by anything.
+        assert_finding("q-old-block-x86-new-full", finding, false);
+        assert_finding("enter-zeroed-x64-new-full", finding, false);
+    }
+}
+
+#[test]
+fn the_address_of_what_is_gone_is_kept() {
+    assert_finding("memory-released-x64-new-full", "base-is-kept", true);
+    // Beside memory, and at an address of two numbers.
+    for name in ["w-dcolumn-x64-new-procdump-ma", "q-union-x86-old-full"] {
+        assert_finding(name, "base-is-kept", false);
+    }
+}
+
+#[test]
+fn a_worker_has_what_it_was_started_with() {
+    assert_finding("q-json-x64-new-procdump-ma", "initialization-behind", true);
+    assert_finding("w-croom-x86-old-full", "deletion-behind", true);
+}
+
+#[test]
+fn what_calls_itself_can_have_run() {
+    // std::map gives its nodes back by a function that calls itself.
+    assert_finding("n-f-gone-grown-x64-woa-procdump-ma", "no-deletion-behind", true);
+}
+
+#[test]
+fn the_next_section_of_a_row_is_not_near_by() {
+    for name in ["n-f-gone-pool-x64-new-full", "n-text-field-x64-new-full"] {
+        assert_finding(name, "section-near-by", false);
+    }
+    assert_finding("q-sensor-x86-new-procdump-ma", "section-near-by", true);
+}
+
+#[test]
+fn a_lock_semaphore_may_be_nothings_by_chance() {
+    assert_finding("w-drooms-x86-new-procdump-ma", "every-field-foreign", true);
+}
+
+#[test]
 fn a_live_local_was_not_given_back() {
     assert_finding("x-ginbox-x64-woa-full", "live-local", true);
     // Another function's frame lies where it was.

@@ -90,9 +90,7 @@ impl Run<'_, '_> {
             }
             Target::Code(start) if self.can_enter(start) => self.inner(state, start, one),
             Target::Code(start) => {
-                // Too deep, or once more.
-                self.is_whole &= !self.is_programs(start);
-                self.unknown(state, Some(start), one);
+                self.again(state, start, one);
                 Some(true)
             }
             Target::Unknown => {
@@ -143,6 +141,19 @@ impl Run<'_, '_> {
         *state = returned;
         (state.compared, state.is_open) = (None, before.is_open);
         Some(true)
+    }
+
+    /// A function that is replayed already, or lies too deep, is called.
+    ///
+    /// - situation: a function calls itself, with what is not known any more.
+    /// - example: `std::map` gives its nodes back from the root on: `erase(node->right)` is `erase` again.
+    /// - handling: what it may call can have run, as for a function that is too dear.
+    /// - test: `what_calls_itself_can_have_run` (tests/accuracy).
+    fn again(&mut self, state: &mut State, start: u64, one: &Instruction) {
+        match self.is_programs(start) {
+            true => self.outlined(state, start, one),
+            false => self.unknown(state, Some(start), one),
+        }
     }
 
     /// A function of the program of which only its calls are known has come back.

@@ -12,6 +12,7 @@ mod effects;
 mod entries;
 mod function;
 mod known;
+mod links;
 mod look_up;
 mod reach;
 mod run;
@@ -61,6 +62,8 @@ pub struct Past {
     pub is_of_ended: bool,
     /// The failed call's thread made it before the block was given out that it found the section in: what lay there was another object.
     pub is_of_earlier: bool,
+    /// The thread has made it, unless some memory that it asked for was not given out.
+    pub is_likely: bool,
 }
 
 /// What is known of an argument.
@@ -108,6 +111,8 @@ pub struct Replay {
     pub possible: Option<Vec<Past>>,
     /// Whether it is known which call gave out the block that the failed call found the section in: what others gave out is not that.
     pub knows_block: bool,
+    /// Whether that block began as zeros.
+    pub is_block_zeroed: bool,
 }
 
 /// The frame that made the failed call, in the stack of the faulting thread, with that call's first argument.
@@ -145,19 +150,24 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
     let mut run = Run::new(scene);
     let mut values = Values::default();
     let mut surely = Vec::new();
+    let mut begun = Vec::new();
     let mut is_whole = true;
     for (root, stack) in stacks.iter().enumerate() {
         let failed = failed.filter(|failed| failed.thread == stack.thread);
         run.root = Some(root);
         let calls = thread_calls(&mut run, &mut values, root, &stack.frames, failed);
+        begun.extend(links::begun(&mut run, root, &stack.frames));
         is_whole &= calls.is_some() && stack.is_whole;
         surely.push((stack.thread, calls.unwrap_or_default()));
     }
     run.root = None;
     entries::hand_out(&mut run);
     is_whole &= callbacks(&mut run).is_some();
+    links::learn(&mut run, &mut values, &begun, is_whole);
+    let likely: BTreeSet<usize> = surely.iter().flat_map(|(_, calls)| calls).copied().collect();
     let past = |(order, call): (usize, &Called)| Past {
         order,
+        is_likely: likely.contains(&order),
         name: call.name.clone(),
         at: call.at,
         arguments: call.arguments.map(|value| values.given(&run, value)),
@@ -190,6 +200,7 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         threads: surely.iter().enumerate().map(of_thread).collect(),
         possible: (is_whole && run.is_whole).then(|| so_far().map(past).collect()),
         knows_block: run.block_of_failed.is_some(),
+        is_block_zeroed: run.is_block_zeroed,
     }
 }
 
@@ -220,8 +231,7 @@ fn thread_calls(
                 at_place(run, reached, frame)
             })
             .or_else(|| {
-                let key = root.saturating_mul(MAX_ROOT).saturating_add(index);
-                let reached = fresh(run, frame, u64::try_from(key).ok()?, &calls)?;
+                let reached = fresh(run, frame, key_of(root, index), &calls)?;
                 at_place(run, reached, frame)
             });
         let Some(Reached { state, noted }) = reached else {
@@ -235,6 +245,7 @@ fn thread_calls(
         if let Some(failed) = failed.filter(|failed| failed.frame == index) {
             let argument = run.first_argument(&state);
             values.is_possible(run, argument, failed.section).then_some(())?;
+            run.failed_argument = Some(argument);
             run.note_block_of_failed(root, argument);
         }
         values.learn_memory(run, &state);
@@ -242,6 +253,11 @@ fn thread_calls(
     }
     run.is_whole &= is_whole;
     Some(calls)
+}
+
+/// The key of what a frame begins with that follows no other.
+fn key_of(root: usize, index: usize) -> u64 {
+    u64::try_from(root.saturating_mul(MAX_ROOT).saturating_add(index)).unwrap_or(u64::MAX)
 }
 
 /// Replays the functions whose addresses were handed out, and those that they hand out.
@@ -319,6 +335,8 @@ fn fresh(run: &mut Run<'_, '_>, frame: &Frame, key: u64, calls: &[usize]) -> Opt
     let start = beginning.unwrap_or(start);
     let mut state = start_state(run, key, calls);
     state.is_alone = beginning.is_some();
+    let argument = run.symbol(Origin::Entry(key, RCX));
+    run.pass_argument(&mut state, argument);
     run.path = 0;
     run.enter(key);
     Some(run.function_from(start, state, Some(frame.registers.ip()))?.reached)
@@ -412,12 +430,13 @@ impl Run<'_, '_> {
     /// - handling: where the argument is what one call gave out, plus a number, what the thread did before that call is not counted, and
     ///   what other calls gave out is another block.
     /// - test: `a_block_that_was_given_out_again_is_another` (tests/accuracy).
-    fn note_block_of_failed(&mut self, root: usize, argument: Value) {
+    pub(super) fn note_block_of_failed(&mut self, root: usize, argument: Value) {
         if let Value::Symbol(symbol, _) = argument
             && !self.symbols.is_many(symbol)
             && let Some(order) = self.given_out_by.get(&symbol)
         {
             self.block_of_failed = Some((root, *order));
+            self.is_block_zeroed = self.zeroed.contains(&symbol);
         }
     }
 

@@ -101,8 +101,12 @@ pub(super) struct Run<'s, 'd> {
     pub(super) sizes: HashMap<Symbol, u64>,
     /// The calls that gave them out, by their places.
     pub(super) given_out_by: HashMap<Symbol, usize>,
+    /// The failed call's first argument.
+    pub(super) failed_argument: Option<Value>,
     /// Of the block that the failed call found the section in: the thread, and the call that gave it out, by their places.
     pub(super) block_of_failed: Option<(usize, usize)>,
+    /// That block began as zeros.
+    pub(super) is_block_zeroed: bool,
     /// Those of them that are so small that they were surely given out.
     pub(super) roomy: HashSet<Symbol>,
     /// The heaps that gave blocks out, by what they gave out.
@@ -165,7 +169,9 @@ impl<'s, 'd> Run<'s, 'd> {
             allocated: HashSet::new(),
             sizes: HashMap::new(),
             given_out_by: HashMap::new(),
+            failed_argument: None,
             block_of_failed: None,
+            is_block_zeroed: false,
             roomy: HashSet::new(),
             heaps: HashMap::new(),
             bounded: HashSet::new(),

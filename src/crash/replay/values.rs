@@ -52,6 +52,16 @@ impl Values {
         matches!(value, Value::Symbol(symbol, _) if self.known.contains_key(&symbol))
     }
 
+    /// Notes that two values are one, where one of them is known.
+    pub(super) fn equate(&mut self, run: &Run<'_, '_>, one: Value, other: Value, is_sure: bool) {
+        for (from, to) in [(one, other), (other, one)] {
+            if let Some(actual) = self.of(run, from) {
+                let is_sure = is_sure && self.is_sure(from);
+                self.note(run, to, actual, is_sure);
+            }
+        }
+    }
+
     /// What is known of an argument.
     pub(super) fn given(&self, run: &Run<'_, '_>, value: Value) -> Given {
         let is_given_out = |value: Value| matches!(value, Value::Symbol(symbol, _) if run.allocated.contains(&symbol));

@@ -95,6 +95,42 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::BaseIsKept,
+        Group::Release,
+        &[w(BadPointer, -1.0, "who had the memory still has the pointer to it")],
+    ),
+    row(
+        FindingId::BlockBeganAsZeros,
+        Group::Beginning,
+        &[w(NeverInitialized, -2.0, "no earlier owner has left anything there")],
+    ),
+    row(
+        FindingId::InitializationOpen,
+        Group::Beginning,
+        &[w(
+            MemoryReleased,
+            1.2,
+            "of what was never made, it is mostly known that nothing made it",
+        )],
+    ),
+    row(
+        FindingId::DeletionOpen,
+        Group::EndOfLife,
+        &[w(MemoryReleased, 0.7, "what is given back was mostly deleted before")],
+    ),
+    row(
+        FindingId::MadeInSuchBlock,
+        Group::Beginning,
+        &[
+            w(
+                NeverInitialized,
+                -2.0,
+                "a section was made here, unless the program forgot another of the class",
+            ),
+            w(BadPointer, -1.5, "a section was made at just this place of such a block"),
+        ],
+    ),
+    row(
         FindingId::InitializationPerhapsBehind,
         Group::Beginning,
         &[w(BadPointer, -1.5, "code initialises a section at just this address")],
@@ -107,7 +143,10 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::DeletionPerhapsBehind,
         Group::EndOfLife,
-        &[w(Deleted, 1.5, "code that deletes it can have run")],
+        &[
+            w(Deleted, 1.5, "code that deletes it can have run"),
+            w(MemoryReleased, 0.7, "what is given back was mostly deleted before"),
+        ],
     ),
     row(
         FindingId::NoReleaseBehind,
@@ -186,6 +225,14 @@ pub(super) const ROWS: &[Row] = &[
             1.5,
             "the index is far out of range; of such a row one address in five, or fewer, is on its grid by chance",
         )],
+    ),
+    row(
+        FindingId::ContainerEnd,
+        Group::Contents,
+        &[
+            w(BadPointer, 3.5, "end() of a container was taken for an element"),
+            w(NeverInitialized, -1.0, "no element was ever there"),
+        ],
     ),
     row(
         FindingId::ListHeadBehind,
