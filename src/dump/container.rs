@@ -223,10 +223,10 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn map_file(path: &Path, limits: &Limits) -> Result<Mmap, DumpError> {
     let file = File::open(path).map_err(|source| DumpError::Io { action: "open", source })?;
     let kind = file.metadata().map_err(|source| DumpError::Io { action: "read", source })?;
-    if kind.is_dir() {
-        return Err(DumpError::Folder);
+    match kind.is_file() {
+        true => map(&file, limits),
+        false => Err(DumpError::Folder),
     }
-    map(&file, limits)
 }
 
 /// Maps a file read-only.

@@ -312,7 +312,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::MadeInSuchBlock),
         title: "A section was made at this place of such a block",
-        means: "A thread has initialised a section at just this offset of a block of just this size, and no other block of that size has a section there now: what lies here was most likely that section.",
+        means: "A thread has initialised a section at just this offset of a block of just this size, and the other blocks of that size that have a section there account for fewer such calls: what lies here was most likely that section.",
         arises: &[
             "The object was given back, and another one of the same size class has its block.",
             "The section was written over, or deleted.",

@@ -16,12 +16,15 @@ struct Layout {
     right: u64,
     /// Where a child is missing stands the head, not 0.
     ends_at_head: bool,
+    /// The byte, and the word that it is counted from, that tells a head from an element: its value in the head, and in the root.
+    mark: (u64, u64, u8, u8),
 }
 
-/// libstdc++ (bits/stl_tree.h: `_Rb_tree_node_base` is colour, parent, left, right), and Microsoft's (xtree: `_Tree_node` is left, parent, right).
+/// libstdc++ (bits/stl_tree.h: `_Rb_tree_node_base` is colour, parent, left, right; the head is red, 0, and a root black, 1), and Microsoft's
+/// (xtree: `_Tree_node` is left, parent, right, then the bytes `_Color` and `_Isnil`, which is 1 in the head).
 const LAYOUTS: [Layout; 2] = [
-    Layout { left: 2, parent: 1, right: 3, ends_at_head: false },
-    Layout { left: 0, parent: 1, right: 2, ends_at_head: true },
+    Layout { left: 2, parent: 1, right: 3, ends_at_head: false, mark: (0, 0, 0, 1) },
+    Layout { left: 0, parent: 1, right: 2, ends_at_head: true, mark: (3, 1, 1, 0) },
 ];
 
 /// `end()` of a map or a set was taken for an element.
@@ -29,8 +32,8 @@ const LAYOUTS: [Layout; 2] = [
 /// - situation: a key was not found, and what `find` gave back was used all the same.
 /// - example: `rates.find("GBP")->second.lock`, where nobody has put GBP in: the section would be 20h bytes behind the map's own head.
 /// - handling: up to 0x100 bytes before the address the head of a red-black tree: its parent is the root, whose parent it is; its left and its right
-///   are the ends of the ways to the left and to the right from there; and the root has a section as far behind it as the address is behind
-///   the head. An element of the tree is no such head.
+///   are the ends of the ways to the left and to the right from there; colour or mark are a head's; and the root has a section as far behind it
+///   as the address is behind the head.
 /// - test: `the_end_of_a_map_is_no_element`.
 pub(super) fn collect(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let width = section.width.bytes();
@@ -70,6 +73,12 @@ fn root_of(
     let is_node = |node: &u64| is_possible_pointer(*node, width);
     let root = word(head, layout.parent).filter(is_node).filter(|root| *root != head)?;
     (word(root, layout.parent)? == head).then_some(())?;
+    let (index, offset, of_head, of_root) = layout.mark;
+    let mark = |node: u64| {
+        let at = node.checked_add(index.checked_mul(width.bytes())?)?.checked_add(offset)?;
+        case.scene.dump.memory.u8(at)
+    };
+    (mark(head)? == of_head && mark(root)? == of_root).then_some(())?;
     let nil = if layout.ends_at_head { head } else { 0 };
     let end_of_way = |side: u64| {
         let mut node = root;

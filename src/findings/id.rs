@@ -304,7 +304,7 @@ pub enum FindingId {
     LiveLocal,
     /// The program makes sections at another place in blocks of this size.
     MadeElsewhereInBlock,
-    /// The program has initialised a section at this place of a block of this size, of which no other is left.
+    /// The program has initialised more sections at this place of blocks of this size than other such blocks have.
     MadeInSuchBlock,
     /// Before the address lies the head of a tree whose elements have a section as far behind them.
     ContainerEnd,

@@ -159,12 +159,13 @@ fn shape(
     // Where the last fields are not ntdll's, a first one that leads to no record is no redirected pointer.
     let leads_nowhere =
         damage.handle && damage.spin && section.debug_info == Some(DebugInfoState::NotARecord);
+    let is_nothings = [0, section.width.all_ones()].contains(&raw.lock_semaphore);
     let (id, text) = match (damage.head || leads_nowhere, damage.handle, damage.spin) {
         (true, true, true) => (
             FindingId::EveryFieldForeign,
             "Neither DebugInfo nor LockSemaphore nor SpinCount is one that ntdll leaves.",
         ),
-        (true, false, true) => (
+        (true, false, true) if is_nothings => (
             FindingId::EveryFieldForeign,
             "Neither the first fields nor SpinCount are as ntdll leaves them; LockSemaphore may be by chance.",
         ),

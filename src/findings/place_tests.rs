@@ -221,6 +221,8 @@ fn the_end_of_a_map_is_no_element() {
     let (head, root, left, right) = (SECTION - 0x20, PAGE + 0x600, PAGE + 0x700, PAGE + 0x800);
     // libstdc++: parent, left, right at 8, 10h, 18h; no child is 0.
     let gcc = [
+        (head, 0),
+        (root, 1),
         (head + 8, root),
         (head + 0x10, left),
         (head + 0x18, right),
@@ -230,6 +232,8 @@ fn the_end_of_a_map_is_no_element() {
     ];
     // Microsoft's: left, parent, right at 0, 8, 10h; no child is the head.
     let msvc = [
+        (head + 0x18, 0x0101),
+        (root + 0x18, 1),
         (head, left),
         (head + 8, root),
         (head + 0x10, right),
@@ -249,6 +253,7 @@ fn the_end_of_a_map_is_no_element() {
     assert!(found(&msvc, root + 0x20));
     assert!(!found(&gcc, root + 0x28), "its elements have their sections elsewhere");
     let with = |change: (u64, u64)| [&gcc[..], &[change]].concat();
+    assert!(!found(&with((head, 1)), root + 0x20), "black: the root of a tree, seen from its head");
     assert!(!found(&with((root + 8, left)), root + 0x20), "no root");
     assert!(!found(&with((head + 0x10, root)), root + 0x20), "not the leftmost element");
     assert!(!found(&with((right + 0x18, right)), root + 0x20), "a way without an end");

@@ -1,5 +1,6 @@
 //! What the program can have done to the section by now, in all code that can have run.
 
+use super::record;
 use super::steps::{Object, Step};
 use super::{Case, Finding, FindingId, has};
 use crate::crash::operation::Operation;
@@ -173,13 +174,13 @@ fn elsewhere_in_block(case: Case<'_, '_>, calls: &[Past], findings: &mut Vec<Fin
     ));
 }
 
-/// The program has initialised a section at this very place of a block of this very size, and no other such block has one.
+/// The program has initialised sections at this very place of blocks of this very size, more than other such blocks have.
 ///
 /// - situation: memory was given back and out again, or is written over; the pointer that led to it is lost, so that the call that initialised
 ///   the section names no address.
 /// - example: a vector's block of 160h bytes had its second account's section at +70h; a text of 160h bytes has the block now.
 /// - handling: calls that a thread has made if it was given the memory that it asked for; blocks in use, of just the size that was asked for. The
-///   sections of the process's list in other such blocks account for as many calls.
+///   sections of the process's list in other such blocks account for as many calls; only on versions that list each section.
 /// - test: `a_section_was_made_in_such_a_block` (tests/accuracy).
 pub(super) fn in_such_block<'r>(
     case: Case<'_, '_>,
@@ -209,13 +210,14 @@ pub(super) fn in_such_block<'r>(
     let others = case.list.sections.iter().filter(is_other).count();
     let Some(call) = made().nth(others) else { return };
     let is_here = block.state == BlockState::Busy
+        && record::lists_all(case)
         && !replay.knows_block
         && !has(findings, FindingId::InitializationBehind);
     if is_here {
         findings.push(Finding::new(
             FindingId::MadeInSuchBlock,
             format!(
-                "The program has initialised a section at +{offset:#x} of a block of {:#x} bytes, as this one is, at {}; no other such block has one.",
+                "The program has initialised a section at +{offset:#x} of a block of {:#x} bytes, as this one is, at {}; other such blocks account for fewer.",
                 block.used,
                 super::place::describe(case.scene.dump, call.at)
             ),

@@ -162,10 +162,8 @@ fn list_facts(
 pub(super) fn lacking(case: Case<'_, '_>, section: u64) -> Option<Finding> {
     let list = case.list;
     let os = &case.scene.dump.system.os;
-    let lists_all = os.major == 5 || os.major == 6 && os.minor <= 1;
     let is_listed = list.sections.iter().any(|listed| listed.section == section);
-    let lacks = list.closed && lists_all && !case.platform.is_wine && !is_listed;
-    lacks.then(|| {
+    (lists_all(case) && !is_listed).then(|| {
         Finding::new(
             FindingId::ListLacksSection,
             format!(
@@ -177,6 +175,13 @@ pub(super) fn lacking(case: Case<'_, '_>, section: u64) -> Option<Finding> {
             "list of sections",
         )
     })
+}
+
+/// Whether the list has each section that is initialised and not deleted.
+pub(super) fn lists_all(case: Case<'_, '_>) -> bool {
+    let os = &case.scene.dump.system.os;
+    let lists_each = os.major == 5 || os.major == 6 && os.minor <= 1;
+    case.list.closed && lists_each && !case.platform.is_wine
 }
 
 /// Whether anybody had waited before the wait that failed (critical-sections.md 0.1: each wait is counted in the record).

@@ -87,19 +87,18 @@ const OBJECT: u64 = 0x60;
 fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let size = Layout::of(section.width).size;
     let width = section.width.bytes();
+    let step = rows::step_at(case, section);
+    let is_next = |offset: u64| step.is_some_and(|step| offset.is_multiple_of(step));
     let mut offsets = (1u64..)
         .map_while(|count| size.checked_add(count.checked_mul(width)?))
         .take_while(|offset| *offset <= size.saturating_add(OBJECT))
-        .filter(|offset| !offset.is_multiple_of(size));
-    let step = rows::step_at(case, section);
-    let is_next = |offset: u64| step.is_some_and(|step| offset.is_multiple_of(step));
+        .filter(|offset| !offset.is_multiple_of(size) && !is_next(*offset));
     let found = offsets.find_map(|offset| {
         let start = section.address.checked_add(offset)?;
         let other = CriticalSection::read(case.scene.dump, start, section.encoding);
         matches!(other.debug_info, Some(DebugInfoState::Own(record)) if record.kind <= 1)
             .then_some((offset, start))
     });
-    let found = found.filter(|(offset, _)| !is_next(*offset));
     let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
     if let Some((offset, start)) = found.filter(|_| foreign.iter().any(|id| has(findings, *id))) {
         findings.push(Finding::new(

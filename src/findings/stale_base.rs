@@ -5,6 +5,8 @@ use super::{Case, Finding, FindingId, has};
 
 /// Allocations begin at multiples of this ("VirtualAlloc function", learn.microsoft.com: the allocation granularity, 64 KiB).
 const GRANULARITY: u64 = 0x1_0000;
+/// The least multiple that counts.
+const LEAST: u64 = 16 << 20;
 /// Most bytes of memory searched.
 const BUDGET: usize = 16 << 20;
 
@@ -13,7 +15,7 @@ const BUDGET: usize = 16 << 20;
 /// - situation: pages or a view were given back; who had them still has the pointer to their beginning, which no wild pointer has.
 /// - example: the section was at 0x1060010; `statistics.header` is still 0x1060000, where nothing lies any more.
 /// - handling: a free address, whose multiple of 64 KiB is free too; a word of memory that holds just that multiple. The address itself is no
-///   such multiple: the call's own argument would be found.
+///   such multiple: the call's own argument would be found. Not below 16 MiB, nor a power of two: sizes, flags and pairs of characters are such words.
 /// - test: `the_address_of_what_is_gone_is_kept` (tests/accuracy).
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let gone = [FindingId::MemoryFree, FindingId::AbsentFromFullMemory];
@@ -22,7 +24,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     };
     let base = section.address & !(GRANULARITY.saturating_sub(1));
     let is_free = case.scene.dump.memory_info_at(base).is_none_or(|info| info.is_free());
-    if base == 0 || base == section.address || !is_free {
+    if base < LEAST || base.is_power_of_two() || base == section.address || !is_free {
         return;
     }
     let mut left = BUDGET;

@@ -35,6 +35,21 @@ pub enum FileError {
         /// Those of the file.
         found: String,
     },
+    /// The checksums differ, or nothing but the size says that it is the same build.
+    #[error(
+        "its checksum is {found:#x}, the module's {expected:#x}, and its time stamp is {time_date_stamp:#x}"
+    )]
+    OtherContent {
+        /// CheckSum of the module.
+        expected: u32,
+        /// That of the file.
+        found: u32,
+        /// TimeDateStamp of both.
+        time_date_stamp: u32,
+    },
+    /// Its sections are more than the file holds.
+    #[error("its sections overlap in the file")]
+    Overlapping,
     /// The module was loaded elsewhere than the file says, and the file does not say how.
     #[error("the module lies at {loaded:#x}, the file is for {linked:#x} and cannot be moved")]
     NotMovable {
@@ -66,8 +81,9 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
     ///
     /// - situation: a small dump has no code; who debugs has the program's files, as a debugger's image path wants them.
     /// - example: `app.exe` of the same build, loaded at 0x7FF7A0000000 instead of 0x140000000.
-    /// - handling: only a file with the module's TimeDateStamp and SizeOfImage; headers and sections that cannot be written, and `.idata`,
-    ///   without the import address table, which the loader fills; relocated to the module's address.
+    /// - handling: only a file with the module's TimeDateStamp, SizeOfImage and, where both have one, CheckSum, which stands in for a time stamp of 0;
+    ///   headers and sections that cannot be written, and `.idata`, without the import address table, which the loader fills; relocated to
+    ///   the module's address.
     /// - test: `a_file_is_laid_out_as_the_loader_does`.
     ///
     /// # Errors
@@ -82,7 +98,18 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
         if found != module.code_id {
             return Err(FileError::OtherBuild { expected: module.code_id.clone(), found });
         }
+        let differs = image.check_sum != module.check_sum;
+        let is_known = image.check_sum != 0 && module.check_sum != 0;
+        if is_known && differs || !is_known && image.time_date_stamp == 0 {
+            return Err(FileError::OtherContent {
+                expected: module.check_sum,
+                found: image.check_sum,
+                time_date_stamp: image.time_date_stamp,
+            });
+        }
         let mut parts = parts_of(file, &image);
+        let held = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.range.len()));
+        (held <= file.len()).then_some(()).ok_or(FileError::Overlapping)?;
         relocate(file, &mut parts, &image, module.base)?;
         Ok(Self { bytes, parts })
     }
@@ -107,6 +134,7 @@ impl Part {
     fn add(&mut self, file: &[u8], address: u64, width: PointerWidth, distance: u64) -> Option<()> {
         let start = usize::try_from(address.checked_sub(self.base)?).ok()?;
         let end = start.checked_add(usize::try_from(width.bytes()).ok()?)?;
+        (end <= self.range.len()).then_some(())?;
         let held = || file.get(self.range.clone()).unwrap_or_default().to_vec();
         let field = self.relocated.get_or_insert_with(held).get_mut(start..end)?;
         let mut value = [0; 8];
@@ -120,12 +148,19 @@ impl Part {
 /// The headers, and the sections that are constant, by address, without the import address table: a file has names there, the process
 /// addresses.
 fn parts_of(file: &[u8], image: &Image) -> Vec<Part> {
-    let headers = (image.base, clipped(file, 0, image.header_size));
-    let sections =
-        image.sections.iter().filter(|section| is_constant(section)).filter_map(|section| {
-            Some((image.address(section.virtual_address)?, raw_data(file, section)))
-        });
     let slots = image.directory(DirectoryKind::ImportAddressTable).ok();
+    let end = u32::try_from(image.size).unwrap_or(u32::MAX);
+    // Where the next section begins, another ends.
+    let room = |from: u32| {
+        let next = image.sections.iter().map(|section| section.virtual_address);
+        next.filter(|next| *next > from).min().unwrap_or(end).min(end).saturating_sub(from)
+    };
+    let headers = (image.base, clipped(file, 0, image.header_size.min(MAX_HEADERS).min(room(0))));
+    let is_taken = |section: &&Section| is_constant(section, slots.is_some());
+    let sections = image.sections.iter().filter(is_taken).filter_map(|section| {
+        let bytes = raw_data(file, section, room(section.virtual_address));
+        Some((image.address(section.virtual_address)?, bytes))
+    });
     let slots = slots.and_then(|table| {
         let start = image.address(table.rva)?;
         Some((start, start.saturating_add(u64::from(table.size))))
@@ -158,9 +193,12 @@ fn relocate(file: &[u8], parts: &mut [Part], image: &Image, loaded: u64) -> Resu
     let not_movable = || FileError::NotMovable { loaded, linked: image.image_base };
     let table = image.directory(DirectoryKind::BaseRelocation).map_err(|_| not_movable())?;
     let section = image.section_at(table.rva).ok_or_else(not_movable)?;
-    let held = file.get(raw_data(file, section)).unwrap_or_default();
+    let held = file.get(raw_data(file, section, u32::MAX)).unwrap_or_default();
     let offset = table.rva.saturating_sub(section.virtual_address);
     let mut rest = held.get(clipped(held, offset, table.size)).unwrap_or_default();
+    // A file that was cut off keeps pointers as they were linked.
+    let is_whole = usize::try_from(table.size).is_ok_and(|size| rest.len() == size);
+    is_whole.then_some(()).ok_or_else(not_movable)?;
     while let Some((page, entries, behind)) = block(rest) {
         for entry in entries.chunks_exact(2) {
             let entry = u16_at(entry, 0).unwrap_or(0);
@@ -179,22 +217,23 @@ fn relocate(file: &[u8], parts: &mut [Part], image: &Image, loaded: u64) -> Resu
         }
         rest = behind;
     }
-    Ok(())
+    rest.iter().all(|byte| *byte == 0).then_some(()).ok_or_else(not_movable)
 }
 
-/// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots.
-fn is_constant(section: &Section) -> bool {
-    !section.is_writable() || section.name == ".idata"
+/// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots, which can be left out
+/// where the image says which they are.
+fn is_constant(section: &Section, knows_slots: bool) -> bool {
+    !section.is_writable() || section.name == ".idata" && knows_slots
 }
 
-/// Where the file holds the bytes of a section.
-fn raw_data(file: &[u8], section: &Section) -> Range<usize> {
+/// Where the file holds the bytes of a section that has room for so many.
+fn raw_data(file: &[u8], section: &Section, room: u32) -> Range<usize> {
     let pointer = section.raw_pointer & !(FILE_UNIT.saturating_sub(1));
     let size = match section.virtual_size {
         0 => section.raw_size,
         size => size.min(section.raw_size),
     };
-    clipped(file, pointer, size)
+    clipped(file, pointer, size.min(room))
 }
 
 /// Up to `len` bytes at an offset, as far as there are so many.
@@ -289,6 +328,63 @@ mod tests {
         strange.put_u32(0x8008, 0x5200);
         assert!(matches!(of(strange.file(LINKED, STAMP)), Err(FileError::NotMovable { .. })));
         assert!(matches!(of(b"MZ".to_vec()), Err(FileError::Image(_))));
+        // Cut off before the relocations, which stand at 0x7400 of the file.
+        let mut short = builder().file(LINKED, STAMP);
+        short.truncate(0x7408);
+        assert!(matches!(of(short), Err(FileError::NotMovable { .. })));
+        let mut overlapping = builder().file(PeBuilder::BASE, STAMP);
+        // Both sections from the beginning of the file on.
+        for header in [0x188, 0x188 + 40] {
+            overlapping[header + 16..header + 24].copy_from_slice(&[0, 0, 1, 0, 0, 0, 0, 0]);
+        }
+        overlapping.truncate(0x8000);
+        assert_eq!(of(overlapping), Err(FileError::Overlapping));
+    }
+
+    #[test]
+    fn a_checksum_tells_builds_of_one_time_stamp_apart() {
+        let of = |check_sum: u32, module_has: u32, stamp: u32| {
+            let mut pe = builder();
+            pe.put_u32(0x80 + 24 + 64, check_sum);
+            let module = Module { check_sum: module_has, ..PeBuilder::module("app.exe", stamp) };
+            ImageFile::of(pe.file(PeBuilder::BASE, stamp), &module).map(|_| ())
+        };
+        assert_eq!(of(0x1234, 0x1234, STAMP), Ok(()));
+        assert_eq!(of(0, 0x1234, STAMP), Ok(()), "the linker wrote none");
+        assert!(matches!(of(0x1235, 0x1234, STAMP), Err(FileError::OtherContent { .. })));
+        assert_eq!(of(0x1234, 0x1234, 0), Ok(()));
+        assert!(matches!(of(0, 0, 0), Err(FileError::OtherContent { .. })), "nothing says which");
+    }
+
+    #[test]
+    fn pointers_of_32_bits_are_moved_too() {
+        let mut pe = PeBuilder::x86();
+        pe.put_u32(0x7200, 0x40_1000);
+        for (offset, word) in [(0, 0x7000), (4, 12), (8, 0x3200)] {
+            pe.put_u32(0x8000 + offset, word);
+        }
+        pe.directory(DirectoryKind::BaseRelocation, 0x8000, 12);
+        let at = |base: u64| {
+            let module = Module { base, ..module() };
+            let file = ImageFile::of(pe.file(0x40_0000, STAMP), &module).unwrap();
+            space(&file).u32(base + 0x7200)
+        };
+        assert_eq!(at(0x7530_0000), Some(0x7530_1000));
+        assert_eq!(at(0x20_0000), Some(0x20_1000), "below the address that it was linked for");
+    }
+
+    #[test]
+    fn a_part_ends_where_the_next_begins() {
+        let mut pe = builder();
+        // SizeOfHeaders, and the size of .text, reach into what follows.
+        pe.put_u32(0x80 + 24 + 240 + 8, 0x5000);
+        let mut bytes = pe.file(PeBuilder::BASE, STAMP);
+        bytes[0x80 + 24 + 60..0x80 + 24 + 64].copy_from_slice(&0x3000_u32.to_le_bytes());
+        bytes[0x188 + 16..0x188 + 20].copy_from_slice(&0x5000_u32.to_le_bytes());
+        bytes.extend([0; 0x4000]);
+        let file = ImageFile::of(bytes, &module()).unwrap();
+        let ends: Vec<u64> = file.regions().map(|region| region.end() - PeBuilder::BASE).collect();
+        assert_eq!(ends, [0x1000, 0x3000, 0x7000, 0x1_0000]);
     }
 
     proptest! {

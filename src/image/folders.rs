@@ -20,7 +20,7 @@ const MAX_FILE: u64 = 1 << 30;
 #[derive(Debug, Default)]
 pub struct Folders {
     /// What each folder holds, by names in lower case.
-    entries: Vec<HashMap<String, PathBuf>>,
+    entries: Vec<Entries>,
 }
 
 /// A module file that is used for a dump.
@@ -66,7 +66,10 @@ impl Folders {
     /// Takes the first file that is the module's. Where there are only others, says so.
     fn look_for(&self, module: &Module, found: &mut Found) {
         let mut refused = Vec::new();
-        for path in self.candidates(module) {
+        // A dump can name one module a thousand times; a process loads a file once.
+        let is_used = |path: &PathBuf| found.files.iter().any(|file| file.path == *path);
+        let candidates = self.candidates(module).into_iter().filter(|path| !is_used(path));
+        for path in candidates.collect::<Vec<_>>() {
             match opened(&path, module) {
                 Ok(image) => {
                     let name = module.file_name().to_owned();
@@ -81,16 +84,16 @@ impl Folders {
     /// Files with the module's name.
     fn candidates(&self, module: &Module) -> Vec<PathBuf> {
         let name = module.file_name().to_ascii_lowercase();
-        let in_folder = |held: &HashMap<String, PathBuf>| {
-            let path = held.get(&name)?;
-            if !path.is_dir() {
-                return Some(path.clone()).filter(|path| path.is_file());
-            }
-            let builds = entries(path).ok()?;
-            let build = entries(builds.get(&module.code_id.to_ascii_lowercase())?).ok()?;
-            build.get(&name).filter(|path| path.is_file()).cloned()
+        let named = |held: &Entries| held.get(&name).cloned().unwrap_or_default();
+        let in_store = |folder: &PathBuf| {
+            let builds = entries(folder).unwrap_or_default();
+            let builds = builds.get(&module.code_id.to_ascii_lowercase()).cloned();
+            let build = builds.unwrap_or_default().into_iter();
+            build.flat_map(|build| named(&entries(&build).unwrap_or_default())).collect::<Vec<_>>()
         };
-        self.entries.iter().filter_map(in_folder).collect()
+        let all = self.entries.iter().flat_map(named);
+        let all = all.flat_map(|path| if path.is_dir() { in_store(&path) } else { vec![path] });
+        all.filter(|path| path.is_file()).collect()
     }
 }
 
@@ -101,13 +104,18 @@ impl Found {
     }
 }
 
-/// What a folder holds, by names in lower case.
-fn entries(folder: &Path) -> io::Result<HashMap<String, PathBuf>> {
-    let each = fs::read_dir(folder)?.map(|entry| {
+/// What a folder holds, by names in lower case: two names may differ in case alone.
+type Entries = HashMap<String, Vec<PathBuf>>;
+
+fn entries(folder: &Path) -> io::Result<Entries> {
+    let mut found = Entries::new();
+    for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        Ok((entry.file_name().to_string_lossy().to_ascii_lowercase(), entry.path()))
-    });
-    each.collect()
+        let name = entry.file_name().to_string_lossy().to_ascii_lowercase();
+        found.entry(name).or_default().push(entry.path());
+    }
+    found.values_mut().for_each(|paths| paths.sort());
+    Ok(found)
 }
 
 /// Opens a file, if it is the module's.
@@ -147,6 +155,19 @@ mod tests {
         fs::create_dir_all(&build).unwrap();
         fs::write(build.join("app.exe"), file(STAMP)).unwrap();
         assert_eq!(looked_for(store.path()).files.len(), 1);
+    }
+
+    #[test]
+    fn a_file_is_used_once_and_of_two_names_the_one_that_fits() {
+        let flat = tempfile::tempdir().unwrap();
+        fs::write(flat.path().join("APP.exe"), file(STAMP + 1)).unwrap();
+        fs::write(flat.path().join("app.exe"), file(STAMP)).unwrap();
+        let folders = Folders::read(&[flat.path().to_owned()]).unwrap();
+        let mut found = Found::default();
+        for _ in 0..3 {
+            folders.look_for(&PeBuilder::module("app.exe", STAMP), &mut found);
+        }
+        assert_eq!(found.files.len(), 1, "modules without end would take memory without end");
     }
 
     #[test]

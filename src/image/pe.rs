@@ -126,6 +126,8 @@ pub struct Image {
     pub image_base: u64,
     /// `SizeOfHeaders` in bytes.
     pub header_size: u32,
+    /// `CheckSum`; 0 where the linker wrote none.
+    pub check_sum: u32,
     /// `IMAGE_FILE_HEADER.Machine`.
     pub machine: Machine,
     /// Pointer width, from the optional header's magic.
@@ -178,6 +180,7 @@ impl Image {
             size: if size == 0 { size_of_image } else { size_of_image.min(size) },
             image_base: nt.image_base(width)?,
             header_size: nt.u32(24 + 60, "IMAGE_OPTIONAL_HEADER.SizeOfHeaders")?,
+            check_sum: nt.u32(24 + 64, "IMAGE_OPTIONAL_HEADER.CheckSum")?,
             machine: nt.u16(4, "IMAGE_FILE_HEADER.Machine")?.into(),
             width,
             time_date_stamp: nt.u32(8, "IMAGE_FILE_HEADER.TimeDateStamp")?,

@@ -421,7 +421,9 @@ fn the_next_section_of_a_row_is_not_near_by() {
 
 #[test]
 fn a_lock_semaphore_may_be_nothings_by_chance() {
-    assert_finding("w-drooms-x86-new-procdump-ma", "every-field-foreign", true);
+    assert_finding("w-dtagged-x86-new-procdump-ma", "every-field-foreign", true);
+    // Another value than 0 and -1 is not there by chance.
+    assert_finding("w-drooms-x86-new-procdump-ma", "every-field-foreign", false);
 }
 
 #[test]

@@ -27,12 +27,20 @@ pub(super) fn begun(run: &mut Run<'_, '_>, root: usize, frames: &[Frame]) -> Opt
 ///
 /// - situation: a worker fails with an object that main has made: what main did to it is known behind what it was given out, not by its address.
 /// - example: `broker = make_broker(); CreateThread(…, work, broker, …)`; in `work` its address is in rbx.
-/// - handling: one thread of that function, and one call that starts it, with a value that is one thing. Where all code was followed, both are sure.
+/// - handling: one thread of that function, and one call that starts it, with a value that is one thing, and not another than the thread has.
+///   Where all code was followed, and hands the function out in no other way, both are sure.
 /// - test: `a_worker_has_what_it_was_started_with` (tests/accuracy).
 pub(super) fn learn(run: &mut Run<'_, '_>, values: &mut Values, begun: &[Begun], is_whole: bool) {
     let is_whole = is_whole && run.is_whole;
     for one in begun {
         let Some((given, root)) = given_to(run, begun, one.start) else { continue };
+        let both = values.of(run, one.argument).zip(values.of(run, given));
+        if both.is_some_and(|(has, given)| has != given) {
+            continue;
+        }
+        let starts = (one.start, Value::Constant(0))..=(one.start, Value::Unknown);
+        let is_whole =
+            is_whole && run.handed_out.range(starts).all(|(_, argument)| *argument == given);
         values.equate(run, one.argument, given, is_whole);
         let (Value::Symbol(entry, _), Some(Value::Symbol(failed, at))) =
             (one.argument, run.failed_argument)
@@ -48,7 +56,7 @@ pub(super) fn learn(run: &mut Run<'_, '_>, values: &mut Values, begun: &[Begun],
 /// What the one call that starts a function gives to the one thread that runs it, and the thread that made the call.
 fn given_to(run: &Run<'_, '_>, begun: &[Begun], start: u64) -> Option<(Value, Option<usize>)> {
     let is_one = begun.iter().filter(|other| other.start == start).count() == 1;
-    let starts = run.calls.iter().filter_map(|call| {
+    let starts = run.calls.iter().filter(|call| !call.is_ahead).filter_map(|call| {
         let (function, passed) = started_by(&call.name)?;
         let is_it = call.arguments.get(function) == Some(&Value::Constant(start));
         is_it.then(|| Some((*call.arguments.get(passed)?, call.root)))?
