@@ -76,18 +76,34 @@ pub fn analyze_opened_with(
     origin: Origin,
     shared: Shared<'_>,
 ) -> Result<Report, DumpError> {
+    read_opened(file, shared.images, |dump, found| {
+        let member = file.member().map(str::to_owned);
+        let origin = Origin { member, images: images_of(found), ..origin };
+        let mut report = analyze_cached(dump, &origin, shared.exports);
+        report.warnings.extend_from_slice(&found.warnings);
+        note_damage(file, &mut report);
+        report
+    })
+}
+
+/// Parses an opened file, puts the files of its modules under its memory, and hands both to `read`.
+///
+/// # Errors
+/// When it is no Windows minidump.
+pub fn read_opened<T>(
+    file: &DumpFile,
+    images: Option<&Folders>,
+    read: impl FnOnce(&Dump<'_>, &Found) -> T,
+) -> Result<T, DumpError> {
+    // Before the dump, which borrows from it.
     let found = OnceCell::new();
     let mut dump = Dump::parse(file.bytes())?;
-    let found = shared.images.map(|images| found.get_or_init(|| images.files_of(&dump)));
-    if let Some(found) = found {
+    let files_of = || images.map(|images| images.files_of(&dump)).unwrap_or_default();
+    let found = found.get_or_init(files_of);
+    if !found.files.is_empty() {
         dump.memory.add_files(found.regions());
     }
-    let member = file.member().map(str::to_owned);
-    let images = found.map(images_of).unwrap_or_default();
-    let mut report = analyze_cached(&dump, &Origin { member, images, ..origin }, shared.exports);
-    report.warnings.extend(found.into_iter().flat_map(|found| found.warnings.iter().cloned()));
-    note_damage(file, &mut report);
-    Ok(report)
+    Ok(read(&dump, found))
 }
 
 /// The module files that are used.

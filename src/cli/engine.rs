@@ -1,13 +1,12 @@
 //! The one place where the command line meets the analysis.
 
-use std::cell::OnceCell;
 use std::io;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 
 use csdump::Shared;
-use csdump::dump::{Dump, DumpError, DumpFile, Limits};
+use csdump::dump::{DumpError, DumpFile, Limits};
 use csdump::image::folders::Folders;
 use csdump::report::build::Origin;
 use csdump::report::handles::{self, HandlesReport};
@@ -50,14 +49,11 @@ pub(super) fn handles(
 ) -> Result<HandlesReport, Box<ErrorLine>> {
     let read = || {
         let file = open(source)?;
-        let found = OnceCell::new();
-        let mut dump = Dump::parse(file.bytes())?;
-        let found = images.map(|images| found.get_or_init(|| images.files_of(&dump)));
-        if let Some(found) = found {
-            dump.memory.add_files(found.regions());
-        }
-        let mut report = handles::report(&dump, source.name(), asked);
-        report.warnings.extend(found.into_iter().flat_map(|found| found.warnings.iter().cloned()));
+        let mut report = csdump::read_opened(&file, images, |dump, found| {
+            let mut report = handles::report(dump, source.name(), asked);
+            report.warnings.extend_from_slice(&found.warnings);
+            report
+        })?;
         if let Some(damage) = file.damage() {
             report.warnings.insert(0, format!("{damage}; what stands before is read"));
         }

@@ -85,6 +85,10 @@ const OBJECT: u64 = 0x60;
 ///   its size, as in an array of sections, nor where sections stand in a row, with the address in the place of one.
 /// - test: `a_section_near_by_is_told_from_an_array`.
 fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
+    if !foreign.iter().any(|id| has(findings, *id)) {
+        return;
+    }
     let size = Layout::of(section.width).size;
     let width = section.width.bytes();
     let step = rows::step_at(case, section);
@@ -99,8 +103,7 @@ fn near_by(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Fin
         matches!(other.debug_info, Some(DebugInfoState::Own(record)) if record.kind <= 1)
             .then_some((offset, start))
     });
-    let foreign = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
-    if let Some((offset, start)) = found.filter(|_| foreign.iter().any(|id| has(findings, *id))) {
+    if let Some((offset, start)) = found {
         findings.push(Finding::new(
             FindingId::SectionNearBy,
             format!("What was passed is no section, and one begins {offset} bytes behind it, at {start:#x}."),
