@@ -10,7 +10,7 @@ fn every_id_has_exactly_one_explanation() {
     let expected: HashSet<Subject> = Cause::ALL
         .into_iter()
         .map(Subject::Cause)
-        .chain(weights::rows().map(|row| Subject::Finding(row.finding)))
+        .chain(FindingId::ALL.iter().copied().map(Subject::Finding))
         .chain(Mechanism::ALL.into_iter().map(Subject::Mechanism))
         .collect();
     let found: Vec<Subject> = all().map(|explanation| explanation.subject).collect();

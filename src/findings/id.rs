@@ -1,373 +1,395 @@
 //! Stable ids of findings. An id is never reused and never names a cause.
 
-/// A kind of fact that csdump can observe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum FindingId {
+/// Declares the kinds of findings, each with the id under which reports have it.
+macro_rules! finding_ids {
+    ($($(#[$doc:meta])* $name:ident => $id:literal,)*) => {
+        /// A kind of fact that csdump can observe.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum FindingId {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl FindingId {
+            /// Every kind of fact.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The id as it stands in reports.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)*
+                }
+            }
+        }
+    };
+}
+
+finding_ids! {
     /// The slot of the handle is empty in the handle stream.
-    HandleSlotEmpty,
+    HandleSlotEmpty => "handle-slot-empty",
     /// The handle's value lies among the values of the open handles.
-    HandleInLiveRange,
+    HandleInLiveRange => "handle-in-live-range",
     /// The handle's value is far above every open handle.
-    HandleBeyondLiveRange,
+    HandleBeyondLiveRange => "handle-beyond-live-range",
     /// The value cannot be a handle: low bits set, negative, text or an address.
-    HandleImplausible,
+    HandleImplausible => "handle-implausible",
     /// Without a handle stream: the value is a small multiple of 4.
-    HandleSmallMultipleOfFour,
+    HandleSmallMultipleOfFour => "handle-small-multiple-of-four",
     /// The slot holds an unnamed event with exactly the access that ntdll asks for.
-    SlotHoldsSectionEvent,
+    SlotHoldsSectionEvent => "slot-holds-section-event",
     /// The slot holds an event that ntdll did not create for a section.
-    SlotHoldsForeignEvent,
+    SlotHoldsForeignEvent => "slot-holds-foreign-event",
     /// The slot holds an object of another type.
-    SlotHoldsOtherObject,
+    SlotHoldsOtherObject => "slot-holds-other-object",
     /// The slot holds a file that the dump's writer may have opened itself.
-    SlotHoldsWritersFile,
+    SlotHoldsWritersFile => "slot-holds-writers-file",
     /// `LockSemaphore` differs in one bit from an open event that no other section claims.
-    OneBitFromOpenEvent,
+    OneBitFromOpenEvent => "one-bit-from-open-event",
     /// An open event of the kind ntdll creates is claimed by no section.
-    UnclaimedEvent,
+    UnclaimedEvent => "unclaimed-event",
     /// Every open event of the kind ntdll creates is claimed by another section.
-    NoUnclaimedEvent,
+    NoUnclaimedEvent => "no-unclaimed-event",
     /// Threads that wait at this section wait for another handle than `LockSemaphore`.
-    WaitersUseOtherHandle,
+    WaitersUseOtherHandle => "waiters-use-other-handle",
     /// Threads that wait at this section wait for the handle in `LockSemaphore`.
-    WaitersUseThisHandle,
+    WaitersUseThisHandle => "waiters-use-this-handle",
     /// The kernel recorded the failing call's reference to the handle.
-    HandleBadReferenceRecorded,
+    HandleBadReferenceRecorded => "handle-bad-reference-recorded",
     /// The handle was opened by a lock function, as the event of a section.
-    HandleOpenedForSection,
+    HandleOpenedForSection => "handle-opened-for-section",
     /// The handle was opened by other code, and never for a section as far as the trace goes.
-    HandleOpenedByOtherCode,
+    HandleOpenedByOtherCode => "handle-opened-by-other-code",
     /// The trace has no operation on the handle but its use.
-    HandleNeverOpenedHere,
+    HandleNeverOpenedHere => "handle-never-opened-here",
     /// The handle was closed by code that is no lock function.
-    HandleClosedByOtherCode,
+    HandleClosedByOtherCode => "handle-closed-by-other-code",
     /// The handle was closed by the deletion of a section.
-    HandleClosedByDelete,
+    HandleClosedByDelete => "handle-closed-by-delete",
     /// The handle was closed by the deletion of a section, and this one is not deleted.
-    HandleClosedByOtherDelete,
+    HandleClosedByOtherDelete => "handle-closed-by-other-delete",
     /// The handle was closed by a function of ntdll that cannot be named, without CloseHandle.
-    HandleClosedWithinNtdll,
+    HandleClosedWithinNtdll => "handle-closed-within-ntdll",
     /// The handle was closed, and the trace does not tell by what.
-    HandleClosedUnattributed,
+    HandleClosedUnattributed => "handle-closed-unattributed",
     /// Windows 10 or later without the compatibility flag: ntdll never stores a handle.
-    EventsImpossible,
+    EventsImpossible => "events-impossible",
     /// Windows 10 or later, and the compatibility flag is not in the dump.
-    EventsUnlikely,
+    EventsUnlikely => "events-unlikely",
     /// The code of the exception says that the slot was taken when the call failed.
-    SlotWasTaken,
+    SlotWasTaken => "slot-was-taken",
     /// A waited-for section without debug record on a version that attaches one.
-    ContendedWithoutRecord,
+    ContendedWithoutRecord => "contended-without-record",
     /// `DebugInfo` leads to a record that points back.
-    DebugRecordOwn,
+    DebugRecordOwn => "debug-record-own",
     /// `DebugInfo` leads to a record of another section that looks like the original of this one.
-    DebugRecordOfTwin,
+    DebugRecordOfTwin => "debug-record-of-twin",
     /// `DebugInfo` leads to a record that now belongs to another section.
-    DebugRecordForeign,
+    DebugRecordForeign => "debug-record-foreign",
     /// `DebugInfo` leads to a record that was wiped.
-    DebugRecordGone,
+    DebugRecordGone => "debug-record-gone",
     /// `DebugInfo` leads to memory that is no record.
-    DebugRecordInvalid,
+    DebugRecordInvalid => "debug-record-invalid",
     /// `DebugInfo` is 0.
-    DebugInfoNull,
+    DebugInfoNull => "debug-info-null",
     /// `DebugInfo` cannot be an address of a record.
-    DebugInfoImpossible,
+    DebugInfoImpossible => "debug-info-impossible",
     /// `DebugInfo` is -1 although this version always makes a record.
-    DebugInfoAbsentUnexpected,
+    DebugInfoAbsentUnexpected => "debug-info-absent-unexpected",
     /// The process's list holds a record for this section although `DebugInfo` names another address.
-    ListKnowsSection,
+    ListKnowsSection => "list-knows-section",
     /// The process's list holds a record for this section, which is zero.
-    ZerosStillListed,
+    ZerosStillListed => "zeros-still-listed",
     /// `SpinCount` is one that initialisation leaves.
-    SpinCountPlausible,
+    SpinCountPlausible => "spin-count-plausible",
     /// `SpinCount` is not.
-    SpinCountImplausible,
+    SpinCountImplausible => "spin-count-implausible",
     /// `SpinCount` is possible, but not what initialisation leaves on this version and machine.
-    SpinCountUnusual,
+    SpinCountUnusual => "spin-count-unusual",
     /// Every byte of the section is zero.
-    SectionAllZero,
+    SectionAllZero => "section-all-zero",
     /// Zero but for what an Enter on zeros leaves.
-    SectionZeroThenEntered,
+    SectionZeroThenEntered => "section-zero-then-entered",
     /// Every byte of the section is zero, and the call still shows the handle that it passed.
-    HandlePassedAlthoughZero,
+    HandlePassedAlthoughZero => "handle-passed-although-zero",
     /// Only `LockSemaphore` is damaged.
-    OnlyHandleDamaged,
+    OnlyHandleDamaged => "only-handle-damaged",
     /// `LockSemaphore` and `SpinCount`, the last fields, are damaged; those before are intact.
-    TailDamaged,
+    TailDamaged => "tail-damaged",
     /// `DebugInfo` or `LockCount`, the first fields, are damaged; those behind are intact.
-    HeadDamaged,
+    HeadDamaged => "head-damaged",
     /// No field can have been left by initialisation.
-    EveryFieldForeign,
+    EveryFieldForeign => "every-field-foreign",
     /// More waiters counted than there are threads.
-    MoreWaitersThanThreads,
+    MoreWaitersThanThreads => "more-waiters-than-threads",
     /// The address is not a multiple of the pointer size.
-    Misaligned,
+    Misaligned => "misaligned",
     /// Text or a pattern runs from the bytes before the section into it.
-    NeighbourRunsInFromBefore,
+    NeighbourRunsInFromBefore => "neighbour-runs-in-from-before",
     /// A pattern runs from the bytes behind the section into it.
-    NeighbourRunsInFromBehind,
+    NeighbourRunsInFromBehind => "neighbour-runs-in-from-behind",
     /// The section's fields are a fill pattern of allocated memory.
-    AllocationPattern,
+    AllocationPattern => "allocation-pattern",
     /// The section's fields are a fill pattern of freed memory.
-    FreePattern,
+    FreePattern => "free-pattern",
     /// The section's fields are a fill pattern that means both, depending on the allocator.
-    AmbiguousPattern,
+    AmbiguousPattern => "ambiguous-pattern",
     /// The section's fields are a fill pattern of the space around blocks.
-    GuardPattern,
+    GuardPattern => "guard-pattern",
     /// The section was not found, although the dump has what the stack refers to.
-    SectionNotLocated,
+    SectionNotLocated => "section-not-located",
     /// The address lies in the null page.
-    AddressInNullPage,
+    AddressInNullPage => "address-in-null-page",
     /// The address is beyond user space, or text.
-    AddressImpossible,
+    AddressImpossible => "address-impossible",
     /// The address lies in code or read-only data.
-    AddressInCode,
+    AddressInCode => "address-in-code",
     /// The address lies inside another section.
-    PointsIntoSection,
+    PointsIntoSection => "points-into-section",
     /// The memory is there and cannot be written.
-    SectionNotWritable,
+    SectionNotWritable => "section-not-writable",
     /// The section at the address that the caller passed is not as a Leave leaves it.
-    ChangedSince,
+    ChangedSince => "changed-since",
     /// The memory is free or only reserved.
-    MemoryFree,
+    MemoryFree => "memory-free",
     /// The address lies where a module was unloaded.
-    InUnloadedModule,
+    InUnloadedModule => "in-unloaded-module",
     /// A dump of all memory has none at this address.
-    AbsentFromFullMemory,
+    AbsentFromFullMemory => "absent-from-full-memory",
     /// The memory is a mapped file or shared section.
-    MemoryMapped,
+    MemoryMapped => "memory-mapped",
     /// The section lies on the faulting thread's stack below its stack pointer.
-    OnDeadStack,
+    OnDeadStack => "on-dead-stack",
     /// The section lies on the live stack of another thread.
-    OnOtherStack,
+    OnOtherStack => "on-other-stack",
     /// The section lies in a heap block that is marked as free.
-    HeapBlockFree,
+    HeapBlockFree => "heap-block-free",
     /// The section lies in a heap block that is marked as in use.
-    HeapBlockBusy,
+    HeapBlockBusy => "heap-block-busy",
     /// Links of a list stand where the section's fields should be.
-    ListLinksInside,
+    ListLinksInside => "list-links-inside",
     /// Threads are parked at this section, as many as `LockCount` counts.
-    WaitersParked,
+    WaitersParked => "waiters-parked",
     /// No thread refers to the section although `LockCount` counts waiters.
-    WaitersMissing,
+    WaitersMissing => "waiters-missing",
     /// Wait blocks of threads name the section's `LockCount`.
-    WaitersByAddress,
+    WaitersByAddress => "waiters-by-address",
     /// No wait block names it although `LockCount` counts waiters.
-    NoWaiterByAddress,
+    NoWaiterByAddress => "no-waiter-by-address",
     /// The process is ending, and with it ended the waiters that `LockCount` counts.
-    WaitersGoneAtExit,
+    WaitersGoneAtExit => "waiters-gone-at-exit",
     /// The owner is a thread that has exited.
-    OwnerExited,
+    OwnerExited => "owner-exited",
     /// The owner is no thread of the process.
-    OwnerUnknown,
+    OwnerUnknown => "owner-unknown",
     /// A return address behind a call to `RtlDeleteCriticalSection` lies on a stack.
-    DeleteResidue,
+    DeleteResidue => "delete-residue",
     /// The process is running its exit handlers.
-    ProcessExiting,
+    ProcessExiting => "process-exiting",
     /// A library is being unloaded.
-    LibraryUnloading,
+    LibraryUnloading => "library-unloading",
     /// The section is static data, and the process is ending.
-    StaticSectionAtExit,
+    StaticSectionAtExit => "static-section-at-exit",
     /// Other sections of the process have lost their events too.
-    OtherSectionsLostHandles,
+    OtherSectionsLostHandles => "other-sections-lost-handles",
     /// Sections near by are damaged in the same way.
-    NeighboursDamagedAlike,
+    NeighboursDamagedAlike => "neighbours-damaged-alike",
     /// The address of the section was taken from a place that cannot be wrong, and is no section.
-    ArgumentNotASection,
+    ArgumentNotASection => "argument-not-a-section",
     /// Wine, not Windows.
-    RunsUnderWine,
+    RunsUnderWine => "runs-under-wine",
     /// The kernel itself raised the exception (strict handle checks).
-    RaisedByKernel,
+    RaisedByKernel => "raised-by-kernel",
     /// `NtGlobalFlag` has checks of handles on.
-    HandleChecksOn,
+    HandleChecksOn => "handle-checks-on",
     /// The process is a clone of another.
-    ClonedProcess,
+    ClonedProcess => "cloned-process",
     /// The last failed call of the faulting thread failed for an invalid handle.
-    LastErrorInvalidHandle,
+    LastErrorInvalidHandle => "last-error-invalid-handle",
     /// Sources disagree about the version of Windows, and one of them is known to lie so.
-    VersionsDisagree,
+    VersionsDisagree => "versions-disagree",
     /// Sources disagree about the version of Windows.
-    VersionUncertain,
+    VersionUncertain => "version-uncertain",
     /// `LockCount` is encoded otherwise than the version has it.
-    EncodingOverrulesVersion,
+    EncodingOverrulesVersion => "encoding-overrules-version",
     /// Application Verifier stopped the process.
-    VerifierStop,
+    VerifierStop => "verifier-stop",
     /// Application Verifier knows no initialised section there.
-    VerifierSaysNotInitialized,
+    VerifierSaysNotInitialized => "verifier-says-not-initialized",
     /// Memory that holds an initialised section is being released.
-    VerifierSaysFreed,
+    VerifierSaysFreed => "verifier-says-freed",
     /// A module that holds an initialised section is being unloaded.
-    VerifierSaysUnloaded,
+    VerifierSaysUnloaded => "verifier-says-unloaded",
     /// An initialised section is initialised again.
-    VerifierSaysInitializedTwice,
+    VerifierSaysInitializedTwice => "verifier-says-initialized-twice",
     /// `DebugInfo` is not the record that the list of sections has.
-    VerifierSaysWrongRecord,
+    VerifierSaysWrongRecord => "verifier-says-wrong-record",
     /// Owner or count are such as no thread and no lock function leaves.
-    VerifierSaysWrongField,
+    VerifierSaysWrongField => "verifier-says-wrong-field",
     /// A count is not the expected one, but can be a count.
-    VerifierSaysWrongCount,
+    VerifierSaysWrongCount => "verifier-says-wrong-count",
     /// The owner is another thread than the one that leaves.
-    VerifierSaysOtherOwner,
+    VerifierSaysOtherOwner => "verifier-says-other-owner",
     /// The section is being deleted while a thread owns it.
-    VerifierSaysInUse,
+    VerifierSaysInUse => "verifier-says-in-use",
     /// The section is left more often than it was entered.
-    VerifierSaysOverReleased,
+    VerifierSaysOverReleased => "verifier-says-over-released",
     /// A thread ends while it owns the section.
-    VerifierSaysThreadEnds,
+    VerifierSaysThreadEnds => "verifier-says-thread-ends",
     /// The section is another module's own.
-    VerifierSaysPrivate,
+    VerifierSaysPrivate => "verifier-says-private",
     /// Every byte of the section is zero at a verifier stop.
-    SectionZeroAtStop,
+    SectionZeroAtStop => "section-zero-at-stop",
     /// The links of the list of debug records do not agree.
-    ListLinksDisagree,
+    ListLinksDisagree => "list-links-disagree",
     /// The page of the section could not be read in.
-    PageNotReadIn,
+    PageNotReadIn => "page-not-read-in",
     /// The first word is the address of a section.
-    PointsToSection,
+    PointsToSection => "points-to-section",
     /// The first word is the address of a table of functions.
-    FunctionTableInside,
+    FunctionTableInside => "function-table-inside",
     /// Static data of a module holds bytes that neither the loader nor ntdll put there.
-    StaticStorageWritten,
+    StaticStorageWritten => "static-storage-written",
     /// No code of the module names that static data.
-    StaticNotNamed,
+    StaticNotNamed => "static-not-named",
     /// A text begins exactly at the address and fills the section.
-    ContentsBeginHere,
+    ContentsBeginHere => "contents-begin-here",
     /// A text that begins before the address fills the section.
-    ContentsBeginBefore,
+    ContentsBeginBefore => "contents-begin-before",
     /// The text that fills the section begins with the memory that was allocated there.
-    ContentsBeginWithMemory,
+    ContentsBeginWithMemory => "contents-begin-with-memory",
     /// A thread of the process is inside the section.
-    OwnerInside,
+    OwnerInside => "owner-inside",
     /// The fields are one byte over and over that is no known fill pattern.
-    RepeatedByte,
+    RepeatedByte => "repeated-byte",
     /// `LockCount` counts a few more waiters than the process has threads.
-    WaitersBeyondThreads,
+    WaitersBeyondThreads => "waiters-beyond-threads",
     /// The record shows that nobody had waited before the wait that failed.
-    NeverContendedBefore,
+    NeverContendedBefore => "never-contended-before",
     /// `DebugInfo` leads into a module where no record lies.
-    DebugInfoInModule,
+    DebugInfoInModule => "debug-info-in-module",
     /// The section lies among the live frames of the faulting thread's own stack.
-    OnOwnStack,
+    OnOwnStack => "on-own-stack",
     /// The complete list of debug records does not name the section, on a version that lists every one.
-    ListLacksSection,
+    ListLacksSection => "list-lacks-section",
     /// The list of debug records leads to `DebugInfo`, where no record stands.
-    ListLeadsToRecord,
+    ListLeadsToRecord => "list-leads-to-record",
     /// Only `DebugInfo` is damaged.
-    OnlyRecordDamaged,
+    OnlyRecordDamaged => "only-record-damaged",
     /// Only `DebugInfo` is damaged, and leads to other data.
-    OnlyRecordRedirected,
+    OnlyRecordRedirected => "only-record-redirected",
     /// Only `DebugInfo` is not ntdll's: it is 0.
-    OnlyRecordNull,
+    OnlyRecordNull => "only-record-null",
     /// The first fields are not ntdll's, and the last ones prove nothing.
-    HeadForeign,
+    HeadForeign => "head-foreign",
     /// A live frame's function has deleted the section.
-    DeletionBehind,
+    DeletionBehind => "deletion-behind",
     /// A live function has initialised the section.
-    InitializationBehind,
+    InitializationBehind => "initialization-behind",
     /// A live function has given the section's memory back.
-    ReleaseBehind,
+    ReleaseBehind => "release-behind",
     /// A live function has given the memory back, with this section in it or an earlier object.
-    EarlierReleaseBehind,
+    EarlierReleaseBehind => "earlier-release-behind",
     /// A live frame's function has yet to initialise the section.
-    InitializationAhead,
+    InitializationAhead => "initialization-ahead",
     /// The four bytes of a 32-bit address are printable characters.
-    AddressIsText,
+    AddressIsText => "address-is-text",
     /// A section begins a little behind the address, in the same object as it may be.
-    SectionNearBy,
+    SectionNearBy => "section-near-by",
     /// Other data lies where a module was loaded before.
-    UnloadedModuleReused,
+    UnloadedModuleReused => "unloaded-module-reused",
     /// Nothing of the process lies near the section's address.
-    FarFromMemory,
+    FarFromMemory => "far-from-memory",
     /// No module shows the allocator that a pattern of freed memory belongs to.
-    FillWithoutAllocator,
+    FillWithoutAllocator => "fill-without-allocator",
     /// `LockCount` says free, with waiters, of whom none was woken.
-    FreeYetNobodyWoken,
+    FreeYetNobodyWoken => "free-yet-nobody-woken",
     /// `RecursionCount` is below zero.
-    LeftTooOften,
+    LeftTooOften => "left-too-often",
     /// The address lies just behind or just before other memory, where hardly anything can have been allocated.
-    BesideMemory,
+    BesideMemory => "beside-memory",
     /// A return address on the stack leads into a function that initialises the section further on.
-    InitializationPerhapsAhead,
+    InitializationPerhapsAhead => "initialization-perhaps-ahead",
     /// The halves of the address are two small numbers.
-    AddressIsTwoNumbers,
+    AddressIsTwoNumbers => "address-is-two-numbers",
     /// The complete list of debug records does not name a section whose memory is gone.
-    ListLacksGoneSection,
+    ListLacksGoneSection => "list-lacks-gone-section",
     /// The section would reach over the end of its heap block.
-    BeyondHeapBlock,
+    BeyondHeapBlock => "beyond-heap-block",
     /// A live frame keeps something else where the section would be.
-    FrameOfAnother,
+    FrameOfAnother => "frame-of-another",
     /// The owner, the handle or the spin count is an address in a module of the program.
-    PointersInside,
+    PointersInside => "pointers-inside",
     /// The section is zero, and lies in a free heap block.
-    ZeroInFreeBlock,
+    ZeroInFreeBlock => "zero-in-free-block",
     /// The section is a local of a function that has not returned.
-    LiveLocal,
+    LiveLocal => "live-local",
     /// The program makes sections at another place in blocks of this size.
-    MadeElsewhereInBlock,
+    MadeElsewhereInBlock => "made-elsewhere-in-block",
     /// The program has initialised more sections at this place of blocks of this size than other such blocks have.
-    MadeInSuchBlock,
+    MadeInSuchBlock => "made-in-such-block",
     /// Before the address lies the head of a tree whose elements have a section as far behind them.
-    ContainerEnd,
+    ContainerEnd => "container-end",
     /// Code that can have run initialises a section that may be this one.
-    InitializationOpen,
+    InitializationOpen => "initialization-open",
     /// Code that can have run deletes a section that may be this one.
-    DeletionOpen,
+    DeletionOpen => "deletion-open",
     /// The block that the foreign bytes are in began as zeros, and no code made a section there.
-    BlockBeganAsZeros,
+    BlockBeganAsZeros => "block-began-as-zeros",
     /// The address at which memory began that is gone now is still kept somewhere.
-    BaseIsKept,
+    BaseIsKept => "base-is-kept",
     /// The section is zero, its memory is given out and back, and the list still has its record.
-    ClearedWhileListed,
+    ClearedWhileListed => "cleared-while-listed",
     /// The section is zero static data, and so is what lies beside it.
-    ZerosGoOn,
+    ZerosGoOn => "zeros-go-on",
     /// The section is zero static data amid data that is not.
-    ZerosAmidData,
+    ZerosAmidData => "zeros-amid-data",
     /// A text fills the section's heap block from the first byte to the last.
-    TextFillsBlock,
+    TextFillsBlock => "text-fills-block",
     /// A text through the section begins with the section's heap block.
-    TextBeginsWithBlock,
+    TextBeginsWithBlock => "text-begins-with-block",
     /// A text through the section begins behind other data of the section's heap block.
-    TextBeginsInsideBlock,
+    TextBeginsInsideBlock => "text-begins-inside-block",
     /// The fill pattern covers the section's heap block, or its place in a row of sections.
-    FillFillsPlace,
+    FillFillsPlace => "fill-fills-place",
     /// The fill pattern begins and ends inside the section's heap block.
-    FillInsideBlock,
+    FillInsideBlock => "fill-inside-block",
     /// No code of the section's module deletes it.
-    NobodyDeletes,
+    NobodyDeletes => "nobody-deletes",
     /// No code of the section's module initialises it.
-    NobodyInitializes,
+    NobodyInitializes => "nobody-initializes",
     /// The faulting thread has entered the section and not left it.
-    EnteredNotLeft,
+    EnteredNotLeft => "entered-not-left",
     /// No code that can have run initialises the section.
-    NoInitializationBehind,
+    NoInitializationBehind => "no-initialization-behind",
     /// No code that can have run deletes the section.
-    NoDeletionBehind,
+    NoDeletionBehind => "no-deletion-behind",
     /// No code that can have run gives the section's memory back.
-    NoReleaseBehind,
+    NoReleaseBehind => "no-release-behind",
     /// Code that can have run initialises the section.
-    InitializationPerhapsBehind,
+    InitializationPerhapsBehind => "initialization-perhaps-behind",
     /// Code that can have run deletes the section.
-    DeletionPerhapsBehind,
+    DeletionPerhapsBehind => "deletion-perhaps-behind",
     /// Code that can have run gives the section's memory back.
-    ReleasePerhapsBehind,
+    ReleasePerhapsBehind => "release-perhaps-behind",
     /// More threads sleep at the section than `LockCount` counts.
-    SleepersNotCounted,
+    SleepersNotCounted => "sleepers-not-counted",
     /// One step before a row of sections.
-    BeforeRow,
+    BeforeRow => "before-row",
     /// One step behind a row of sections.
-    BehindRow,
+    BehindRow => "behind-row",
     /// One step behind a row of sections in a module's data, where something else stands.
-    BehindStaticRow,
+    BehindStaticRow => "behind-static-row",
     /// Between two sections of a row.
-    InRow,
+    InRow => "in-row",
     /// On the grid of a row of sections, far out of it.
-    FarOnRow,
+    FarOnRow => "far-on-row",
     /// Behind the address lies the head of a list of objects with sections.
-    ListHeadBehind,
+    ListHeadBehind => "list-head-behind",
     /// Other sections of the list lay in the same memory, and are replaced too.
-    OthersReplaced,
+    OthersReplaced => "others-replaced",
     /// The address is the lower half of a longer one that the process holds.
-    AddressIsHalf,
+    AddressIsHalf => "address-is-half",
 }
 
 impl FindingId {
@@ -392,195 +414,6 @@ impl FindingId {
         Self::AmbiguousPattern,
         Self::RepeatedByte,
     ];
-
-    /// The id as it stands in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HandleSlotEmpty => "handle-slot-empty",
-            Self::HandleInLiveRange => "handle-in-live-range",
-            Self::HandleBeyondLiveRange => "handle-beyond-live-range",
-            Self::HandleImplausible => "handle-implausible",
-            Self::HandleSmallMultipleOfFour => "handle-small-multiple-of-four",
-            Self::SlotHoldsSectionEvent => "slot-holds-section-event",
-            Self::SlotHoldsForeignEvent => "slot-holds-foreign-event",
-            Self::SlotHoldsOtherObject => "slot-holds-other-object",
-            Self::SlotHoldsWritersFile => "slot-holds-writers-file",
-            Self::OneBitFromOpenEvent => "one-bit-from-open-event",
-            Self::UnclaimedEvent => "unclaimed-event",
-            Self::NoUnclaimedEvent => "no-unclaimed-event",
-            Self::WaitersUseOtherHandle => "waiters-use-other-handle",
-            Self::WaitersUseThisHandle => "waiters-use-this-handle",
-            Self::HandleBadReferenceRecorded => "handle-bad-reference-recorded",
-            Self::HandleOpenedForSection => "handle-opened-for-section",
-            Self::HandleOpenedByOtherCode => "handle-opened-by-other-code",
-            Self::HandleNeverOpenedHere => "handle-never-opened-here",
-            Self::HandleClosedByOtherCode => "handle-closed-by-other-code",
-            Self::HandleClosedByDelete => "handle-closed-by-delete",
-            Self::HandleClosedByOtherDelete => "handle-closed-by-other-delete",
-            Self::HandleClosedWithinNtdll => "handle-closed-within-ntdll",
-            Self::HandleClosedUnattributed => "handle-closed-unattributed",
-            Self::EventsImpossible => "events-impossible",
-            Self::EventsUnlikely => "events-unlikely",
-            Self::SlotWasTaken => "slot-was-taken",
-            Self::ContendedWithoutRecord => "contended-without-record",
-            Self::DebugRecordOwn => "debug-record-own",
-            Self::DebugRecordOfTwin => "debug-record-of-twin",
-            Self::DebugRecordForeign => "debug-record-foreign",
-            Self::DebugRecordGone => "debug-record-gone",
-            Self::DebugRecordInvalid => "debug-record-invalid",
-            Self::DebugInfoNull => "debug-info-null",
-            Self::DebugInfoImpossible => "debug-info-impossible",
-            Self::DebugInfoAbsentUnexpected => "debug-info-absent-unexpected",
-            Self::ListKnowsSection => "list-knows-section",
-            Self::ZerosStillListed => "zeros-still-listed",
-            Self::SpinCountPlausible => "spin-count-plausible",
-            Self::SpinCountImplausible => "spin-count-implausible",
-            Self::SpinCountUnusual => "spin-count-unusual",
-            Self::SectionAllZero => "section-all-zero",
-            Self::SectionZeroThenEntered => "section-zero-then-entered",
-            Self::HandlePassedAlthoughZero => "handle-passed-although-zero",
-            Self::OnlyHandleDamaged => "only-handle-damaged",
-            Self::TailDamaged => "tail-damaged",
-            Self::HeadDamaged => "head-damaged",
-            Self::EveryFieldForeign => "every-field-foreign",
-            Self::MoreWaitersThanThreads => "more-waiters-than-threads",
-            Self::Misaligned => "misaligned",
-            Self::NeighbourRunsInFromBefore => "neighbour-runs-in-from-before",
-            Self::NeighbourRunsInFromBehind => "neighbour-runs-in-from-behind",
-            Self::AllocationPattern => "allocation-pattern",
-            Self::FreePattern => "free-pattern",
-            Self::AmbiguousPattern => "ambiguous-pattern",
-            Self::GuardPattern => "guard-pattern",
-            Self::SectionNotLocated => "section-not-located",
-            Self::AddressInNullPage => "address-in-null-page",
-            Self::AddressImpossible => "address-impossible",
-            Self::AddressInCode => "address-in-code",
-            Self::PointsIntoSection => "points-into-section",
-            Self::SectionNotWritable => "section-not-writable",
-            Self::ChangedSince => "changed-since",
-            Self::MemoryFree => "memory-free",
-            Self::InUnloadedModule => "in-unloaded-module",
-            Self::AbsentFromFullMemory => "absent-from-full-memory",
-            Self::MemoryMapped => "memory-mapped",
-            Self::OnDeadStack => "on-dead-stack",
-            Self::OnOtherStack => "on-other-stack",
-            Self::HeapBlockFree => "heap-block-free",
-            Self::HeapBlockBusy => "heap-block-busy",
-            Self::ListLinksInside => "list-links-inside",
-            Self::WaitersParked => "waiters-parked",
-            Self::WaitersMissing => "waiters-missing",
-            Self::WaitersByAddress => "waiters-by-address",
-            Self::NoWaiterByAddress => "no-waiter-by-address",
-            Self::WaitersGoneAtExit => "waiters-gone-at-exit",
-            Self::OwnerExited => "owner-exited",
-            Self::OwnerUnknown => "owner-unknown",
-            Self::DeleteResidue => "delete-residue",
-            Self::ProcessExiting => "process-exiting",
-            Self::LibraryUnloading => "library-unloading",
-            Self::StaticSectionAtExit => "static-section-at-exit",
-            Self::OtherSectionsLostHandles => "other-sections-lost-handles",
-            Self::NeighboursDamagedAlike => "neighbours-damaged-alike",
-            Self::ArgumentNotASection => "argument-not-a-section",
-            Self::RunsUnderWine => "runs-under-wine",
-            Self::RaisedByKernel => "raised-by-kernel",
-            Self::HandleChecksOn => "handle-checks-on",
-            Self::ClonedProcess => "cloned-process",
-            Self::LastErrorInvalidHandle => "last-error-invalid-handle",
-            Self::VersionsDisagree => "versions-disagree",
-            Self::VersionUncertain => "version-uncertain",
-            Self::EncodingOverrulesVersion => "encoding-overrules-version",
-            Self::VerifierStop => "verifier-stop",
-            Self::VerifierSaysNotInitialized => "verifier-says-not-initialized",
-            Self::VerifierSaysFreed => "verifier-says-freed",
-            Self::VerifierSaysUnloaded => "verifier-says-unloaded",
-            Self::VerifierSaysInitializedTwice => "verifier-says-initialized-twice",
-            Self::VerifierSaysWrongRecord => "verifier-says-wrong-record",
-            Self::VerifierSaysWrongField => "verifier-says-wrong-field",
-            Self::VerifierSaysWrongCount => "verifier-says-wrong-count",
-            Self::VerifierSaysOtherOwner => "verifier-says-other-owner",
-            Self::VerifierSaysInUse => "verifier-says-in-use",
-            Self::VerifierSaysOverReleased => "verifier-says-over-released",
-            Self::VerifierSaysThreadEnds => "verifier-says-thread-ends",
-            Self::VerifierSaysPrivate => "verifier-says-private",
-            Self::SectionZeroAtStop => "section-zero-at-stop",
-            Self::ListLinksDisagree => "list-links-disagree",
-            Self::PageNotReadIn => "page-not-read-in",
-            Self::PointsToSection => "points-to-section",
-            Self::FunctionTableInside => "function-table-inside",
-            Self::StaticStorageWritten => "static-storage-written",
-            Self::StaticNotNamed => "static-not-named",
-            Self::ContentsBeginHere => "contents-begin-here",
-            Self::ContentsBeginBefore => "contents-begin-before",
-            Self::ContentsBeginWithMemory => "contents-begin-with-memory",
-            Self::RepeatedByte => "repeated-byte",
-            Self::WaitersBeyondThreads => "waiters-beyond-threads",
-            Self::NeverContendedBefore => "never-contended-before",
-            Self::DebugInfoInModule => "debug-info-in-module",
-            Self::OnOwnStack => "on-own-stack",
-            Self::ListLacksSection => "list-lacks-section",
-            Self::ListLeadsToRecord => "list-leads-to-record",
-            Self::OnlyRecordDamaged => "only-record-damaged",
-            Self::OnlyRecordRedirected => "only-record-redirected",
-            Self::OnlyRecordNull => "only-record-null",
-            Self::HeadForeign => "head-foreign",
-            Self::DeletionBehind => "deletion-behind",
-            Self::InitializationBehind => "initialization-behind",
-            Self::ReleaseBehind => "release-behind",
-            Self::EarlierReleaseBehind => "earlier-release-behind",
-            Self::InitializationAhead => "initialization-ahead",
-            Self::AddressIsText => "address-is-text",
-            Self::SectionNearBy => "section-near-by",
-            Self::UnloadedModuleReused => "unloaded-module-reused",
-            Self::FarFromMemory => "far-from-memory",
-            Self::OwnerInside => "owner-inside",
-            Self::FillWithoutAllocator => "fill-without-allocator",
-            Self::FreeYetNobodyWoken => "free-yet-nobody-woken",
-            Self::LeftTooOften => "left-too-often",
-            Self::SleepersNotCounted => "sleepers-not-counted",
-            Self::BesideMemory => "beside-memory",
-            Self::InitializationPerhapsAhead => "initialization-perhaps-ahead",
-            Self::AddressIsTwoNumbers => "address-is-two-numbers",
-            Self::ListLacksGoneSection => "list-lacks-gone-section",
-            Self::BeyondHeapBlock => "beyond-heap-block",
-            Self::FrameOfAnother => "frame-of-another",
-            Self::PointersInside => "pointers-inside",
-            Self::ZeroInFreeBlock => "zero-in-free-block",
-            Self::LiveLocal => "live-local",
-            Self::MadeElsewhereInBlock => "made-elsewhere-in-block",
-            Self::MadeInSuchBlock => "made-in-such-block",
-            Self::ContainerEnd => "container-end",
-            Self::InitializationOpen => "initialization-open",
-            Self::DeletionOpen => "deletion-open",
-            Self::BlockBeganAsZeros => "block-began-as-zeros",
-            Self::BaseIsKept => "base-is-kept",
-            Self::ClearedWhileListed => "cleared-while-listed",
-            Self::ZerosGoOn => "zeros-go-on",
-            Self::ZerosAmidData => "zeros-amid-data",
-            Self::TextFillsBlock => "text-fills-block",
-            Self::TextBeginsWithBlock => "text-begins-with-block",
-            Self::TextBeginsInsideBlock => "text-begins-inside-block",
-            Self::FillFillsPlace => "fill-fills-place",
-            Self::FillInsideBlock => "fill-inside-block",
-            Self::NobodyDeletes => "nobody-deletes",
-            Self::NobodyInitializes => "nobody-initializes",
-            Self::EnteredNotLeft => "entered-not-left",
-            Self::NoInitializationBehind => "no-initialization-behind",
-            Self::NoDeletionBehind => "no-deletion-behind",
-            Self::NoReleaseBehind => "no-release-behind",
-            Self::InitializationPerhapsBehind => "initialization-perhaps-behind",
-            Self::DeletionPerhapsBehind => "deletion-perhaps-behind",
-            Self::ReleasePerhapsBehind => "release-perhaps-behind",
-            Self::BeforeRow => "before-row",
-            Self::BehindRow => "behind-row",
-            Self::BehindStaticRow => "behind-static-row",
-            Self::InRow => "in-row",
-            Self::FarOnRow => "far-on-row",
-            Self::ListHeadBehind => "list-head-behind",
-            Self::OthersReplaced => "others-replaced",
-            Self::AddressIsHalf => "address-is-half",
-        }
-    }
 }
 
 /// A fact observed in a dump.
