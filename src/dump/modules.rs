@@ -12,7 +12,7 @@ pub const MAX_MODULES: u64 = 16_384;
 /// VS_FIXEDFILEINFO.dwSignature (verrsrc.h).
 const VERSION_SIGNATURE: u32 = 0xfeef_04bd;
 /// Most bytes read of a CodeView record: 24 and a path.
-const MAX_CODEVIEW: u64 = 4096;
+pub(crate) const MAX_CODEVIEW: u64 = 4096;
 
 /// MINIDUMP_MODULE.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +180,7 @@ fn read_version(raw: &[u8]) -> Option<[u16; 4]> {
 
 /// Breakpad's debug id and the PDB's path. `RSDS`: +4 GUID, +20 u32 age, +24 path.
 /// `NB10`: +8 u32 time stamp, +12 u32 age, +16 path.
-fn read_codeview(raw: &[u8]) -> Option<(String, String)> {
+pub(crate) fn read_codeview(raw: &[u8]) -> Option<(String, String)> {
     match array_at(raw, 0)? {
         [b'R', b'S', b'D', b'S'] => {
             let (first, second, third) = (u32_at(raw, 4)?, u16_at(raw, 8)?, u16_at(raw, 10)?);

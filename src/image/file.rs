@@ -7,7 +7,7 @@ use super::ImageError;
 use super::pe::{DirectoryKind, Image, Section};
 use crate::dump::bytes::{u16_at, u32_at};
 use crate::dump::memory::{AddressSpace, MemorySource, PointerWidth, Region};
-use crate::dump::modules::Module;
+use crate::dump::modules::{MAX_CODEVIEW, Module, read_codeview};
 use std::ops::Range;
 
 /// Most bytes of a file that its headers may take: `SizeOfHeaders` of real files is 0x200 to 0x1000.
@@ -16,6 +16,11 @@ const MAX_HEADERS: u32 = 1 << 16;
 const FILE_UNIT: u32 = 0x200;
 /// Size of `IMAGE_BASE_RELOCATION` in bytes: page RVA and size of the block.
 const BLOCK_HEADER: usize = 8;
+/// Size of `IMAGE_DEBUG_DIRECTORY` in bytes, and of the largest table of them that is read; real ones have up to six entries.
+const DEBUG_ENTRY: u32 = 28;
+const MAX_DEBUG: u32 = 16 * DEBUG_ENTRY;
+/// `IMAGE_DEBUG_DIRECTORY.Type` of a CodeView record (winnt.h).
+const IMAGE_DEBUG_TYPE_CODEVIEW: u32 = 2;
 /// Kinds of relocation: none, 32 bits, 64 bits. Those of other processors are not known here.
 const IMAGE_REL_BASED_ABSOLUTE: u16 = 0;
 const IMAGE_REL_BASED_HIGHLOW: u16 = 3;
@@ -46,6 +51,14 @@ pub enum FileError {
         found: u32,
         /// TimeDateStamp of both.
         time_date_stamp: u32,
+    },
+    /// The same time stamp, but built with other debug information.
+    #[error("its debug information is {found}, the module's {expected}")]
+    OtherDebugInfo {
+        /// GUID or time stamp, and age, of the module's CodeView record.
+        expected: String,
+        /// Those of the file's.
+        found: String,
     },
     /// Its sections are more than the file holds.
     #[error("its sections overlap in the file")]
@@ -81,7 +94,8 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
     ///
     /// - situation: a small dump has no code; who debugs has the program's files, as a debugger's image path wants them.
     /// - example: `app.exe` of the same build, loaded at 0x7FF7A0000000 instead of 0x140000000.
-    /// - handling: only a file with the module's TimeDateStamp, SizeOfImage and, where both have one, CheckSum, which stands in for a time stamp of 0;
+    /// - handling: only a file with the module's TimeDateStamp, SizeOfImage and, where both have one, CodeView id and CheckSum, which stands in for a
+    ///   time stamp of 0;
     ///   headers and sections that cannot be written, and `.idata`, without the import address table, which the loader fills; relocated to
     ///   the module's address.
     /// - test: `a_file_is_laid_out_as_the_loader_does`.
@@ -111,7 +125,14 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
         let held = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.range.len()));
         (held <= file.len()).then_some(()).ok_or(FileError::Overlapping)?;
         relocate(file, &mut parts, &image, module.base)?;
-        Ok(Self { bytes, parts })
+        let laid_out = Self { bytes, parts };
+        let found = debug_id(&AddressSpace::new(laid_out.regions()), &image);
+        match (found, module.debug_id.clone()) {
+            (Some(found), Some(expected)) if found != expected => {
+                Err(FileError::OtherDebugInfo { expected, found })
+            }
+            _ => Ok(laid_out),
+        }
     }
 
     /// What it holds.
@@ -218,6 +239,20 @@ fn relocate(file: &[u8], parts: &mut [Part], image: &Image, loaded: u64) -> Resu
         rest = behind;
     }
     rest.iter().all(|byte| *byte == 0).then_some(()).ok_or_else(not_movable)
+}
+
+/// The id of an image's CodeView record, as Breakpad writes it: `IMAGE_DEBUG_DIRECTORY` has the kind at +12, the record's size at +16 and its RVA
+/// at +20.
+fn debug_id(space: &AddressSpace<'_>, image: &Image) -> Option<String> {
+    let table = image.directory(DirectoryKind::Debug).ok()?;
+    let entries = (0..table.size.min(MAX_DEBUG) / DEBUG_ENTRY).filter_map(|index| {
+        let entry = image.address(table.rva.checked_add(index.checked_mul(DEBUG_ENTRY)?)?)?;
+        let field = |offset: u64| space.u32(entry.checked_add(offset)?);
+        (field(12)? == IMAGE_DEBUG_TYPE_CODEVIEW).then_some(())?;
+        let size = usize::try_from(u64::from(field(16)?).min(MAX_CODEVIEW)).ok()?;
+        read_codeview(space.slice(image.address(field(20)?)?, size)?)
+    });
+    entries.map(|(id, _)| id).next()
 }
 
 /// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots, which can be left out
@@ -354,6 +389,26 @@ mod tests {
         assert!(matches!(of(0x1235, 0x1234, STAMP), Err(FileError::OtherContent { .. })));
         assert_eq!(of(0x1234, 0x1234, 0), Ok(()));
         assert!(matches!(of(0, 0, 0), Err(FileError::OtherContent { .. })), "nothing says which");
+    }
+
+    #[test]
+    fn the_id_of_the_debug_information_tells_builds_apart() {
+        let of = |module_has: Option<&str>, kind: u32| {
+            let mut pe = builder();
+            pe.directory(DirectoryKind::Debug, 0x7300, 28);
+            for (offset, value) in [(12, kind), (16, 32), (20, 0x7340)] {
+                pe.put_u32(0x7300 + offset, value);
+            }
+            pe.put(0x7340, b"RSDS\x01\x02\x03\x04\x05\x06\x07\x08ABCDEFGH\x02\0\0\0app.pdb");
+            let module = Module { debug_id: module_has.map(str::to_owned), ..module() };
+            ImageFile::of(pe.file(LINKED, STAMP), &module).map(|_| ())
+        };
+        let same = "040302010605080741424344454647482";
+        assert_eq!(of(Some(same), 2), Ok(()));
+        assert_eq!(of(None, 2), Ok(()), "the dump's writer kept none");
+        assert_eq!(of(Some("other"), 13), Ok(()), "the file has none");
+        let refused = of(Some("040302010605080741424344454647483"), 2).unwrap_err();
+        assert!(matches!(&refused, FileError::OtherDebugInfo { found, .. } if found == same));
     }
 
     #[test]

@@ -96,6 +96,8 @@ pub enum DirectoryKind {
     Exception = 3,
     /// `IMAGE_DIRECTORY_ENTRY_BASERELOC`: `.reloc`.
     BaseRelocation = 5,
+    /// `IMAGE_DIRECTORY_ENTRY_DEBUG`: what kinds of debug information there are, and where.
+    Debug = 6,
     /// `IMAGE_DIRECTORY_ENTRY_LOAD_CONFIG`.
     LoadConfig = 10,
     /// `IMAGE_DIRECTORY_ENTRY_IAT`.
@@ -109,6 +111,7 @@ impl DirectoryKind {
             Self::Import => "import directory",
             Self::Exception => "exception directory",
             Self::BaseRelocation => "base relocation table",
+            Self::Debug => "debug directory",
             Self::LoadConfig => "load configuration",
             Self::ImportAddressTable => "import address table",
         }
@@ -146,6 +149,7 @@ pub struct Image {
     import: Directory,
     exception: Directory,
     base_relocation: Directory,
+    debug: Directory,
     load_config: Directory,
     import_address_table: Directory,
 }
@@ -192,6 +196,7 @@ impl Image {
             import: nt.directory(directory_count_at, DirectoryKind::Import)?,
             exception: nt.directory(directory_count_at, DirectoryKind::Exception)?,
             base_relocation: nt.directory(directory_count_at, DirectoryKind::BaseRelocation)?,
+            debug: nt.directory(directory_count_at, DirectoryKind::Debug)?,
             load_config: nt.directory(directory_count_at, DirectoryKind::LoadConfig)?,
             import_address_table: nt
                 .directory(directory_count_at, DirectoryKind::ImportAddressTable)?,
@@ -225,6 +230,7 @@ impl Image {
             DirectoryKind::Import => self.import,
             DirectoryKind::Exception => self.exception,
             DirectoryKind::BaseRelocation => self.base_relocation,
+            DirectoryKind::Debug => self.debug,
             DirectoryKind::LoadConfig => self.load_config,
             DirectoryKind::ImportAddressTable => self.import_address_table,
         };
