@@ -207,6 +207,47 @@ fn a_call_through_a_register_is_proven() {
 }
 
 #[test]
+fn a_guessed_frame_of_the_system_is_no_caller() {
+    let caller = |program: &str, kind: &str| -> Vec<Option<String>> {
+        let found = reports(program, kind).into_iter();
+        found.map(|(_, report)| report.crash.unwrap().caller).collect()
+    };
+    assert!(caller("verifier-corrupted", "normal").iter().all(Option::is_none));
+    let guessed = caller("enter-closed", "wer");
+    assert!(guessed.iter().flatten().all(|caller| caller.starts_with("enter-closed.exe")));
+}
+
+#[test]
+fn an_unnamed_function_of_ntdll_is_said() {
+    let missing = |program: &str, kind: &str| {
+        let mut found = reports(program, kind).into_iter().map(|(_, report)| report);
+        let report = found.find(|report| report.outcome == Outcome::NotApplicable).unwrap();
+        report.missing.first().map(|missing| missing.what.clone())
+    };
+    let unnamed = Some("ntdll's code and export table".to_owned());
+    assert_eq!(missing("h-raw-fe", "wer"), unnamed);
+    // Here the function, or one that calls it, has a name.
+    assert_eq!(missing("av-elsewhere", "full"), None);
+    assert_eq!(missing("a64-close-strict", "wer"), None);
+}
+
+#[test]
+fn a_call_of_a_local_is_proven() {
+    let (_, report) = reports("i-ovoice", "full").pop().unwrap();
+    let frames = &report.crash.as_ref().unwrap().frames;
+    assert_eq!(frames[1].function.as_deref(), Some("RtlEnterCriticalSection"));
+    assert_eq!(frames[2].trust, "call-target");
+}
+
+/// Modules are ended by a table of functions in memory that can be written to.
+#[test]
+fn what_a_table_of_functions_names_can_have_run() {
+    let (_, report) = reports("i-lplugin", "full").pop().unwrap();
+    assert!(has(&report, "deletion-perhaps-behind"));
+    assert!(!has(&report, "no-deletion-behind"));
+}
+
+#[test]
 fn a_call_through_a_register_is_named() {
     let named = |(label, report): &(Label, Report)| {
         label.text("naming") != "none" && source(report) == "caller-imports"

@@ -4,7 +4,7 @@
 //! something whose value is known at the call: a constant, a nonvolatile register, the stack pointer
 //! (critical-sections.md 5, point 4).
 
-use super::backwards::{Place, Walk, grows, memory_operand, ours, theirs, written};
+use super::backwards::{Place, Walk, grows, memory_operand, theirs, written};
 use super::call_site_arm64;
 use super::function_code::{
     MAX_STEPS, before, behind_loops, ends, function_start, is_branch, is_call, straight,
@@ -91,7 +91,7 @@ impl Argument {
 }
 
 /// Whether a register leads into the frame: the stack pointer or the frame pointer.
-fn is_frames(register: Register) -> bool {
+pub(super) fn is_frames(register: Register) -> bool {
     register.is_stack_pointer() || register == Register::Rbp || register == Register::FP
 }
 
@@ -267,32 +267,6 @@ fn entry(
     Some(Entry { start: first.ip(), frame: bytes })
 }
 
-/// The import slot that a call through a register goes through.
-///
-/// - situation: the caller loads an import into a register and calls that.
-/// - example: `mov eax, [__imp__LeaveCriticalSection]`, `call eax`; at -O2 the load may stand far before the call.
-/// - handling: the nearest load of the register before the call counts, when it reads a fixed address.
-/// - test: `a_call_through_a_register_is_named` (tests/accuracy).
-#[must_use]
-pub fn called_slot(
-    scene: Scene<'_, '_>,
-    return_address: u64,
-    call_address: u64,
-    register: Register,
-) -> Option<u64> {
-    let instructions = before(scene, call_address, return_address)?;
-    let mut factory = InstructionInfoFactory::new();
-    let load = instructions.iter().find(|instruction| {
-        written(&mut factory, instruction).iter().any(|written| ours(*written) == Some(register))
-    })?;
-    let is_load = load.mnemonic() == Mnemonic::Mov && load.op1_kind() == OpKind::Memory;
-    is_load.then_some(())?;
-    match memory_operand(load, scene.dump.system.pointer_width)? {
-        (Place::Constant(slot), 0) => Some(slot),
-        _ => None,
-    }
-}
-
 /// x86: the last word put on top of the stack before the call, or into a place further down.
 fn pushed(instructions: &[Instruction], which: Which) -> Option<Argument> {
     let mut words = which.words();
@@ -324,7 +298,7 @@ fn is_written(argument: &Argument, later: &[Instruction]) -> bool {
 }
 
 /// Whether an instruction takes words off the stack, or moves its pointer.
-fn moves_stack(instruction: &Instruction) -> bool {
+pub(super) fn moves_stack(instruction: &Instruction) -> bool {
     grows(instruction) != Some(0)
 }
 

@@ -242,6 +242,12 @@ fn decode_run(scene: Scene<'_, '_>, start: u64, call: u64) -> Option<Vec<Instruc
     Some(run)
 }
 
+/// The instruction from one address to another.
+pub(super) fn instruction_at(scene: Scene<'_, '_>, start: u64, end: u64) -> Option<Instruction> {
+    let mut found = decode(scene, start, end)?;
+    found.pop().filter(|_| found.is_empty())
+}
+
 fn decode(scene: Scene<'_, '_>, start: u64, end: u64) -> Option<Vec<Instruction>> {
     let len = usize::try_from(end.checked_sub(start)?).ok()?;
     let bytes = scene.dump.memory.read_up_to(start, len);

@@ -5,6 +5,7 @@ pub mod back_trace;
 mod backwards;
 pub mod call_site;
 mod call_site_arm64;
+mod called;
 mod counting_arm64;
 pub mod exception;
 pub mod fault;

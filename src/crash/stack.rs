@@ -4,7 +4,7 @@
 //! register with its origin. x64 and ARM64 go by unwind data read out of the dump's memory; x86 by the call
 //! instructions, frame pointers and, last, a scan.
 
-use super::call_site;
+use super::called;
 use super::frame::{Frame, Trust};
 use super::{call_site_arm64, stack_arm64, stack_x86};
 use crate::dump::memory::PointerWidth;
@@ -79,7 +79,7 @@ impl Scene<'_, '_> {
         if self.is_arm64() {
             call_site_arm64::called_slot(self, call, register)
         } else {
-            call_site::called_slot(self, return_address, call, register)
+            called::called_slot(self, return_address, call, register)
         }
     }
 

@@ -4,11 +4,12 @@
 //! address from a stale one is the call before it: its target must be a function whose control flow reaches
 //! the address below ([`crate::image::flow`]).
 
+use super::called;
 use super::frame::{Frame, Trust};
 use super::stack::{Caller, Scene, is_return_address};
 use crate::dump::memory::PointerWidth;
 use crate::image::IpKind;
-use crate::image::call_target::CallKind;
+use crate::image::call_target::{CallKind, CallSite};
 use crate::image::flow::Flow;
 use crate::image::registers::{Provenance, Register, RegisterFile};
 
@@ -104,8 +105,12 @@ fn prove(scene: Scene<'_, '_>, frame: &Frame, slot: u64) -> Option<Caller> {
     scene.dump.module_at(ip.saturating_sub(1))?;
     let site = scene.call_site(ip)?;
     match site.kind {
-        CallKind::Register(register) => prove_register_call(scene, frame, slot, register),
-        _ => prove_target(scene, frame, slot, scene.target(&site)?),
+        CallKind::Register(register) => prove_register_call(scene, frame, slot, register)
+            .or_else(|| prove_call_of_local(scene, frame, slot, &site)),
+        CallKind::Memory => prove_call_of_local(scene, frame, slot, &site),
+        CallKind::Direct(_) | CallKind::Slot { .. } => {
+            prove_target(scene, frame, slot, scene.target(&site)?)
+        }
     }
 }
 
@@ -152,6 +157,29 @@ fn prove_register_call(
     targets.into_iter().find_map(|target| {
         let caller = prove_target(scene, frame, slot, target)?;
         (caller.registers.get(register) == Some(target)).then_some(caller)
+    })
+}
+
+/// A call of what the caller keeps in its own frame; see [`called::called_local`]. The frame's base is the stack pointer behind the return
+/// address, or ebp as it is now or as the callee saved it first. The caller that is found must have that base.
+fn prove_call_of_local(
+    scene: Scene<'_, '_>,
+    frame: &Frame,
+    slot: u64,
+    site: &CallSite,
+) -> Option<Caller> {
+    scene.flows.spend(8).then_some(())?;
+    let (base, distance) = called::called_local(scene, word(scene, slot)?, site)?;
+    let saved = slot.checked_sub(4).and_then(|address| word(scene, address));
+    let bases = match base {
+        Register::Rsp => [slot.checked_add(4), None],
+        _ => [frame.registers.get(base), saved],
+    };
+    bases.into_iter().flatten().find_map(|address| {
+        let target = word(scene, address.checked_add_signed(distance)?)?;
+        let is_of_frame = scene.dump.module_at(target).map(|module| module.base) == frame.module;
+        let caller = is_of_frame.then(|| prove_target(scene, frame, slot, target))??;
+        (caller.registers.get(base) == Some(address)).then_some(caller)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which sections the code of a module deletes, or initialises, as far as its calls show.
 
 use super::call_site::{self, Base};
+use super::called;
 use super::function_code;
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
@@ -187,7 +188,7 @@ impl Search<'_, '_> {
                 continue;
             };
             let call = if number > 7 { at.saturating_sub(1) } else { at };
-            if call_site::called_slot(self.scene, after, call, register) == Some(slot) {
+            if called::called_slot(self.scene, after, call, register) == Some(slot) {
                 self.keep(call, after, 0, DEPTH, found)?;
             }
         }

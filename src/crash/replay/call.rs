@@ -310,6 +310,10 @@ impl Run<'_, '_> {
     /// What is called may do anything to what is not in a frame.
     fn unknown(&mut self, state: &mut State, at: Option<u64>, one: &Instruction) {
         self.hand_out_tables();
+        if one.op0_kind() == OpKind::Memory {
+            // A variable that holds a function's address, or a table of them by index.
+            self.hand_out(Value::Constant(one.memory_displacement64()));
+        }
         let arguments = self.arguments(state, 0, one.ip());
         self.note(state, "", one.ip(), arguments);
         arguments.into_iter().for_each(|argument| self.hand_out(argument));

@@ -257,7 +257,7 @@ impl<'s, 'd> Run<'s, 'd> {
         let mut gap = 0u32;
         for index in 0..MAX_TABLE {
             let offset = index.saturating_mul(self.width.bytes());
-            match self.fixed(address.saturating_add(offset), self.width.bytes()) {
+            match self.table_entry(address.saturating_add(offset)) {
                 Some(entry) if self.is_code(entry) => {
                     self.handed_out.insert((entry, Value::Unknown));
                     gap = 0;
@@ -268,6 +268,18 @@ impl<'s, 'd> Run<'s, 'd> {
             }
         }
         self.is_whole = false;
+    }
+
+    /// A word of a table in a module of the program. One that can be written to is taken as it is now: programs fill such tables, and seldom
+    /// empty them. Those of `.CRT` are the runtime library's, which names them to `_initterm`.
+    fn table_entry(&self, address: u64) -> Option<u64> {
+        let written = || {
+            let image = self.scene.images.image_at(address)?;
+            let is_of_runtime = image.section_at(image.rva(address)?)?.name == ".CRT";
+            (!is_of_runtime && self.is_programs(address)).then_some(())?;
+            self.scene.dump.memory.pointer(address, self.width)
+        };
+        self.fixed(address, self.width.bytes()).or_else(written)
     }
 
     /// Whether others may write to a place in memory: to anything but a local whose address nobody was given.
@@ -292,7 +304,8 @@ impl<'s, 'd> Run<'s, 'd> {
     /// Notes that the function that is replayed uses an address: that of a table of functions, perhaps, of which it calls one.
     pub(super) fn note_table(&mut self, value: Value) {
         if let (Value::Constant(address), Some(function)) = (value, self.depth.last())
-            && self.fixed(address, self.width.bytes()).is_some()
+            && !self.is_code(address)
+            && self.table_entry(address).is_some()
         {
             self.tables.insert((*function, address));
         }
