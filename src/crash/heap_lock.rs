@@ -130,7 +130,11 @@ pub(super) fn failure(
         operation: Some(Operation::Leave),
         source,
         failure,
-        caller: Some(index),
+        caller: frames
+            .iter()
+            .skip(index)
+            .position(|frame| !is_ntdll(scene.dump, frame.module))
+            .and_then(|more| index.checked_add(more)),
         located,
     })
 }

@@ -2,7 +2,10 @@
 
 use super::Diagnosis;
 use super::cause::Cause;
-use crate::crash::operation::{Failure, OperationSource};
+use crate::crash::exception::{
+    BREAKPOINT, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED, VERIFIER_STOP, WX86_BREAKPOINT,
+};
+use crate::crash::operation::{Failure, OperationSource, is_handle_status};
 use crate::critsec::handle::{HandleState, is_plausible};
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, initialisation_trace};
@@ -15,11 +18,25 @@ pub struct Missing {
     /// What could not be decided for want of it.
     pub consequence: &'static str,
     /// How to capture it.
-    pub capture_with: &'static str,
+    pub capture_with: String,
 }
 
-/// How to capture everything that a diagnosis can need.
-pub const CAPTURE_ALL: &str = "procdump -ma -e 1 -f C0000008 PROGRAM, or WER LocalDumps with DumpType=2; from code: MiniDumpWithFullMemory | MiniDumpWithHandleData";
+/// How to capture everything that a diagnosis can need, at an exception of this code: one that the program may handle is caught when it is raised, a
+/// breakpoint of Application Verifier has an option of its own (learn.microsoft.com/sysinternals/downloads/procdump: -e, -f, -b).
+fn capture_all(code: u32) -> String {
+    let options = match code {
+        BREAKPOINT | WX86_BREAKPOINT | VERIFIER_STOP => "-ma -e -b".to_owned(),
+        code if is_handle_status(code)
+            || matches!(code, RESOURCE_NOT_OWNED | POSSIBLE_DEADLOCK) =>
+        {
+            format!("-ma -e 1 -f {code:08X}")
+        }
+        _ => "-ma -e".to_owned(),
+    };
+    format!(
+        "procdump {options} PROGRAM, or WER LocalDumps with DumpType=2; from code: MiniDumpWithFullMemory | MiniDumpWithHandleData"
+    )
+}
 
 /// How to capture who closes a handle (critical-sections.md 7.4; learn.microsoft.com, `-htrace`).
 const CAPTURE_TRACE: &str = "handle tracing on before the crash: Application Verifier with Handles, or !htrace -enable in WinDbg; then procdump -ma, or .dump /ma in WinDbg";
@@ -38,10 +55,21 @@ fn lacks_code(case: Case<'_, '_>) -> bool {
     own.any(|module| scene.images.image_at(module.base).is_none())
 }
 
+/// What is missing where the function of ntdll that failed has no name.
+#[must_use]
+pub fn missing_name(code: u32) -> Missing {
+    Missing {
+        what: "ntdll's code and export table",
+        consequence: "the function of ntdll that failed has no name, and may be a lock function",
+        capture_with: format!("{}; or run csdump again with --images DIR", capture_all(code)),
+    }
+}
+
 /// What is missing that would have helped.
 #[must_use]
 pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
     let mut missing = Vec::new();
+    let everything = || capture_all(case.crash.exception.record.code);
     let needs_handle = matches!(
         case.lock.failure,
         Failure::Signal(_) | Failure::Wait(_) | Failure::DeleteClose(_)
@@ -50,26 +78,26 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         missing.push(Missing {
             what: "the 32-bit registers of the exception",
             consequence: "only the 64-bit side of the 32-bit process is seen: the failing call is not on it",
-            capture_with: CAPTURE_32_BIT,
+            capture_with: CAPTURE_32_BIT.into(),
         });
     } else if case.lock.source == OperationSource::Inferred {
         missing.push(Missing {
             what: "ntdll's code and export table",
             consequence: "the failing function is inferred, not named",
-            capture_with: CAPTURE_ALL,
+            capture_with: everything(),
         });
     }
     let gone = case.lock.failure == Failure::SectionAccess;
     match case.section {
         None => missing.push(Missing {
             what: "the section's address",
-            consequence: "nothing in registers, stack or call site leads to the section",
-            capture_with: CAPTURE_ALL,
+            consequence: "no call site, register or stack word leads to a section whose bytes the dump holds",
+            capture_with: everything(),
         }),
         Some(section) if section.raw.is_none() && !gone => missing.push(Missing {
             what: "the section's memory",
             consequence: "its fields cannot be read: corruption, deletion and a closed handle look alike",
-            capture_with: CAPTURE_ALL,
+            capture_with: everything(),
         }),
         _ => {}
     }
@@ -78,7 +106,7 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         missing.push(Missing {
             what: "the handle stream",
             consequence: "whether the handle's slot is empty, and what it holds, is unknown",
-            capture_with: CAPTURE_HANDLES,
+            capture_with: CAPTURE_HANDLES.into(),
         });
     }
     let is_handle = |(value, _): (u64, _)| is_plausible(case.scene.dump, value);
@@ -86,28 +114,32 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
         missing.push(Missing {
             what: "the handle trace (stream 18)",
             consequence: "who opened and who closed the handle was not recorded",
-            capture_with: CAPTURE_TRACE,
+            capture_with: CAPTURE_TRACE.into(),
         });
     }
     if gone && case.scene.dump.memory_info.is_none() {
         missing.push(Missing {
             what: "the memory map",
             consequence: "whether the section's memory was freed or never existed is unknown",
-            capture_with: "MiniDumpWithFullMemoryInfo (0x800): procdump -ma, WER LocalDumps with DumpType=2",
+            capture_with:
+                "MiniDumpWithFullMemoryInfo (0x800): procdump -ma, WER LocalDumps with DumpType=2"
+                    .into(),
         });
     }
     if case.lock.failure == Failure::VerifierStop(None) {
         missing.push(Missing {
             what: "the code of the verifier stop",
             consequence: "what Application Verifier objected to is unknown",
-            capture_with: "a dump with all memory, in which WinDbg's !avrf shows the current stop; or the program's debug output, which has VERIFIER STOP and the code",
+            capture_with: "a dump with all memory, in which WinDbg's !avrf shows the current stop; or the program's debug output, which has VERIFIER STOP and the code".into(),
         });
     }
     if needs_handle && case.platform.events == EventMode::Unknown {
         missing.push(Missing {
             what: "PEB.AppCompatFlags",
             consequence: "whether this Windows uses event handles for sections at all is unknown",
-            capture_with: "MiniDumpWithProcessThreadData (0x100): any procdump or WER dump but the smallest",
+            capture_with:
+                "MiniDumpWithProcessThreadData (0x100): any procdump or WER dump but the smallest"
+                    .into(),
         });
     }
     missing
@@ -118,7 +150,8 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
 pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let mut steps = Vec::new();
     if !diagnosis.decided {
-        steps.push(format!("Capture the next crash with everything in it: {CAPTURE_ALL}."));
+        let everything = capture_all(case.crash.exception.record.code);
+        steps.push(format!("Capture the next crash with everything in it: {everything}."));
         if lacks_code(case) {
             steps.push(GIVE_IMAGES.into());
         }

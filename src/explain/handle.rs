@@ -200,8 +200,8 @@ pub(super) const ALL: &[Explanation] = &[
     },
     Explanation {
         subject: Finding(FindingId::NoUnclaimedEvent),
-        title: "Every open event of ntdll's kind belongs to another section",
-        means: "The handle stream is complete, and each unnamed event with access 0x100003 in it is held by another section. This section's event is open nowhere: had LockSemaphore only been overwritten, it would still be.",
+        title: "No open event of ntdll's kind is left for this section",
+        means: "The handle stream is complete, and no unnamed event with access 0x100003 is in it, or each is held by another section. This section's event is open nowhere: had LockSemaphore only been overwritten, it would still be.",
         arises: &[
             "The event was closed.",
             "There never was one: the section was not waited for, or not initialised.",

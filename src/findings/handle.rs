@@ -219,6 +219,7 @@ fn real_event(
     let mut unclaimed: Vec<&Handle> =
         open.filter(|handle| !listed.contains(&handle.value)).collect();
     let values: Vec<u64> = unclaimed.iter().map(|handle| handle.value).collect();
+    let is_none_open = !table.handles.iter().any(is_section_event);
     let (found, is_complete) = claims::sections_holding(case, &values);
     unclaimed.retain(|handle| !found.contains(&handle.value));
     let source = "HandleDataStream and the sections of the process";
@@ -241,7 +242,10 @@ fn real_event(
         )),
         None if table.is_complete() && may_have_an_event(case) => findings.push(Finding::new(
             FindingId::NoUnclaimedEvent,
-            "Every open event of the kind that ntdll creates belongs to another section.",
+            match is_none_open {
+                true => "No event of the kind that ntdll creates for sections is open: this section's is not, either.",
+                false => "Every open event of the kind that ntdll creates belongs to another section: this section's is not open.",
+            },
             source,
         )),
         _ => {}

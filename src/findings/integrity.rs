@@ -179,7 +179,7 @@ fn shape(
         ),
         (_, false, false) if bad_record.is_some() => (
             bad_record.unwrap_or(FindingId::OnlyRecordDamaged),
-            "Only DebugInfo is damaged; the counts and the owner agree with each other.",
+            "Only DebugInfo is not in order; the counts and the owner agree with each other.",
         ),
         (true, false, false) if tail => (
             FindingId::HeadForeign,
@@ -292,7 +292,7 @@ fn counted_waiters(
         findings.push(Finding::new(
             FindingId::WaitersBeyondThreads,
             format!(
-                "LockCount {} counts {} waiters, a few more than the {threads} threads of the process.",
+                "LockCount {} counts {} waiters, more than the {threads} threads of the process.",
                 raw.lock_count, state.waiters
             ),
             field_at(section, Layout::of(section.width).lock_count),

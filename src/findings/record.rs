@@ -35,11 +35,11 @@ pub(super) fn collect(
             at,
         )),
         DebugInfoState::Foreign(record) => foreign(case, section, raw, &record, findings),
-        // Zeros in a program's own data are no record that was wiped.
-        DebugInfoState::Wiped if is_programs_own(case, raw.debug_info) => {
+        // Zeros in a program's own data, or on a stack, are no record that was wiped.
+        DebugInfoState::Wiped if is_no_place(case, raw.debug_info) => {
             findings.push(Finding::new(
                 FindingId::DebugRecordInvalid,
-                format!("DebugInfo {:#x} leads to zeros in a module's data.", raw.debug_info),
+                format!("DebugInfo {:#x} leads to zeros where no record lies: in a module's data, or on a stack.", raw.debug_info),
                 at,
             ));
         }
@@ -121,9 +121,12 @@ fn another_is_listed(
     }
 }
 
-/// Whether an address lies in a module other than ntdll.
-fn is_programs_own(case: Case<'_, '_>, address: u64) -> bool {
-    case.scene.dump.module_at(address).is_some_and(|module| !module.is_named("ntdll.dll"))
+/// Whether an address lies where ntdll has no debug records: in another module, or on a stack.
+fn is_no_place(case: Case<'_, '_>, address: u64) -> bool {
+    let dump = case.scene.dump;
+    let is_in_module =
+        || dump.module_at(address).is_some_and(|module| !module.is_named("ntdll.dll"));
+    is_in_module() || dump.stack_owner(address).is_some()
 }
 
 /// What the whole list of debug records says of the section (critical-sections.md 6.2: nearly all sections up to Windows 7
@@ -167,7 +170,7 @@ pub(super) fn lacking(case: Case<'_, '_>, section: u64) -> Option<Finding> {
         Finding::new(
             FindingId::ListLacksSection,
             format!(
-                "None of the {} records on the process's list names this address; Windows {}.{} lists each section when it is initialised.",
+                "None of the {} records on the process's list names this address; Windows {}.{} lists each section that is initialised with a record.",
                 list.sections.len(),
                 os.major,
                 os.minor

@@ -10,7 +10,7 @@ use super::model::{
 use super::names::{self, module_of, place};
 use super::signature;
 use crate::analysis::{Analysis, LockAnalysis};
-use crate::crash::frame::Frame;
+use crate::crash::frame::{Frame, Trust};
 use crate::crash::locate::Located;
 use crate::crash::operation::Failure;
 use crate::crash::{Crash, LockFailure, exception};
@@ -18,8 +18,10 @@ use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::handle::HandleState;
 use crate::critsec::layout::Layout;
 use crate::critsec::{CriticalSection, lock_count, spin_count};
+use crate::diagnosis::advice::{self, Missing};
 use crate::diagnosis::rank::RankedCause;
 use crate::diagnosis::weights::MODEL_VERSION;
+use crate::dump::modules::is_of_windows;
 use crate::dump::{Dump, ExceptionRecord};
 use std::fmt::Write as _;
 
@@ -27,7 +29,7 @@ use std::fmt::Write as _;
 const MAX_WAYS: usize = 12;
 
 /// What is said of a dump that records no exception.
-pub(super) const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them is what csdump locks is for; this version does not have it yet.";
+pub(super) const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them is what WinDbg's !locks -v and !cs -l show.";
 
 /// Where a dump came from.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +67,7 @@ pub fn report(dump: &Dump<'_>, analysis: &Analysis, origin: &Origin) -> Report {
         handle: lock.zip(failed).and_then(|(lock, failed)| handle(dump, lock, failed)),
         verdict: lock.map(verdict),
         findings: lock.map_or_else(Vec::new, findings),
-        missing: lock.map_or_else(Vec::new, missing),
+        missing: lock.map_or_else(|| missing_name(dump, analysis), missing),
         next_steps: lock
             .map_or_else(|| steps_without_failure(analysis), |lock| lock.next_steps.clone()),
         signature: lock
@@ -105,7 +107,9 @@ fn hex(value: u64) -> String {
 
 fn crash_info(dump: &Dump<'_>, crash: &Crash, analysis: Option<&LockAnalysis>) -> CrashInfo {
     let lock = crash.lock.as_ref();
-    let caller = lock.and_then(|lock| crash.frames.get(lock.caller?));
+    let caller = lock.and_then(|lock| {
+        crash.frames.get(lock.caller?).filter(|frame| may_be_caller(dump, lock, frame))
+    });
     let mut exception = exception_info(&crash.exception.record);
     exception.nested = crash.exception.nested_in.iter().map(exception_info).collect();
     CrashInfo {
@@ -118,6 +122,19 @@ fn crash_info(dump: &Dump<'_>, crash: &Crash, analysis: Option<&LockAnalysis>) -
         caller: caller.map(|frame| place(dump, frame.registers.ip())),
         frames: crash.frames.iter().map(|frame| frame_info(dump, frame)).collect(),
     }
+}
+
+/// Whether a frame can be named as the caller.
+///
+/// - situation: a scan of the stack, or a frame pointer, takes an old return address of the system for the caller's.
+/// - example: "called by kernbs32.dll+0xdb74" below a section's event; a stop of Application Verifier and the section's own address.
+/// - handling: a guessed frame of the system is no caller, and neither is one of a stop.
+/// - test: `a_guessed_frame_of_the_system_is_no_caller` (tests/accuracy).
+fn may_be_caller(dump: &Dump<'_>, lock: &LockFailure, frame: &Frame) -> bool {
+    let is_guessed = !frame.trust.is_exact() || frame.trust == Trust::FramePointer;
+    let module = module_of(dump, frame);
+    let is_programs = module.is_some_and(|module| !is_of_windows(&module.name));
+    !is_guessed || is_programs && !matches!(lock.failure, Failure::VerifierStop(_))
 }
 
 pub(super) fn exception_info(record: &ExceptionRecord) -> ExceptionInfo {
@@ -316,12 +333,36 @@ fn findings(lock: &LockAnalysis) -> Vec<FindingInfo> {
 }
 
 fn missing(lock: &LockAnalysis) -> Vec<MissingInfo> {
-    let info = |missing: &crate::diagnosis::advice::Missing| MissingInfo {
+    lock.missing.iter().map(missing_info).collect()
+}
+
+fn missing_info(missing: &Missing) -> MissingInfo {
+    MissingInfo {
         what: missing.what.into(),
         consequence: missing.consequence.into(),
-        capture_with: missing.capture_with.into(),
+        capture_with: missing.capture_with.clone(),
+    }
+}
+
+/// What is missing where nothing says that a lock call failed, and nothing says what did.
+///
+/// - situation: an access violation in ntdll, whose code the dump does not hold: heap functions fail there, and lock functions.
+/// - example: a small dump of an Enter on a freed section, with no code and no import table.
+/// - handling: no lock failure, as nearly all such crashes are; but the report says that it could be one.
+/// - test: `an_unnamed_function_of_ntdll_is_said` (tests/accuracy).
+fn missing_name(dump: &Dump<'_>, analysis: &Analysis) -> Vec<MissingInfo> {
+    let module = |frame: &&Frame| module_of(dump, frame);
+    let is_systems = |frame: &&Frame| module(frame).is_some_and(|one| is_of_windows(&one.name));
+    let is_unnamed = |crash: &&Crash| {
+        let mut above = crash.frames.iter().take_while(is_systems).peekable();
+        let begins = above.peek().and_then(module).is_some_and(|one| one.is_named("ntdll.dll"));
+        begins && above.all(|frame| frame.function.is_none())
     };
-    lock.missing.iter().map(info).collect()
+    let crash = analysis.crash.as_ref().filter(is_unnamed);
+    crash
+        .map(|crash| missing_info(&advice::missing_name(crash.exception.record.code)))
+        .into_iter()
+        .collect()
 }
 
 fn warnings(dump: &Dump<'_>, analysis: &Analysis) -> Vec<String> {

@@ -167,13 +167,7 @@ fn exception(report: &Report) -> String {
 }
 
 fn exception_of(crash: &CrashInfo) -> String {
-    let exception = &crash.exception;
-    format!(
-        "{} at {} in thread {}",
-        wording::exception(exception),
-        name(&exception.address),
-        name(&crash.thread_id)
-    )
+    format!("{} in thread {}", wording::exception(&crash.exception), name(&crash.thread_id))
 }
 
 fn causes(page: &mut Page, verdict: &Verdict) {

@@ -17,13 +17,13 @@ pub(super) fn operation(id: &str) -> &str {
 /// What a `crash.mechanism` (design.md 4.3) says.
 pub(super) fn mechanism(id: &str) -> &'static str {
     match id {
-        "handle-slot-empty" => "the handle table has no entry for the handle",
+        "handle-slot-empty" => "the handle that was passed was not open when the call used it",
         "handle-wrong-type" => "the handle belongs to another kind of object",
         "handle-access-denied" => "the handle lacks the right to signal its object",
-        "handle-implausible" => "the value passed as handle cannot be one",
-        "section-zeroed" => "all bytes of the section are zero",
+        "handle-implausible" => "the value passed as handle is none that ntdll stores",
+        "section-zeroed" => "the section is zero, but for what the call wrote",
         "section-unreadable" => "the section's memory cannot be read",
-        "debug-info-invalid" => "the section's DebugInfo pointer leads nowhere",
+        "debug-info-invalid" => "what the section's DebugInfo leads to is not in order",
         "pointer-invalid" => "the argument is not the address of a section",
         "not-owner" => "the section was left by a thread that does not own it",
         "possible-deadlock" => "a thread waited for the section longer than allowed",
@@ -62,11 +62,27 @@ pub(super) fn debug_record_state(id: &str) -> &str {
     }
 }
 
-/// `STATUS_INVALID_HANDLE (0xc0000008)`, or the code alone.
+/// `STATUS_ACCESS_VIOLATION (0xC0000005) writing 0x24 at 0x77b2a604`: name, code, what was accessed, and the instruction.
 pub(super) fn exception(exception: &ExceptionInfo) -> String {
-    match &exception.name {
+    let name = match &exception.name {
         Some(name) => format!("{} ({})", escape::name(name), exception.code),
         None => exception.code.clone(),
+    };
+    let accessed = accessed(exception).map_or_else(String::new, |text| format!(" {text}"));
+    format!("{name}{accessed} at {}", escape::name(&exception.address))
+}
+
+/// What an exception's parameters say of an access, or of a fast fail (EXCEPTION_RECORD, learn.microsoft.com/windows/win32/api/winnt; the codes of
+/// `__fastfail` are those of winnt.h).
+fn accessed(exception: &ExceptionInfo) -> Option<String> {
+    let parameter = |index: usize| exception.parameters.get(index).map(String::as_str);
+    let of_address = |what: &str| Some(format!("{what} {}", escape::name(parameter(1)?)));
+    match (exception.code.as_str(), parameter(0)?) {
+        ("0xC0000005" | "0xC0000006", "0x0") => of_address("reading"),
+        ("0xC0000005" | "0xC0000006", "0x1") => of_address("writing"),
+        ("0xC0000005" | "0xC0000006", "0x8") => of_address("executing"),
+        ("0xC0000409", code) => Some(format!("fast fail {}", escape::name(code))),
+        _ => None,
     }
 }
 
@@ -194,6 +210,25 @@ mod tests {
             assert_eq!(percent(probability), text);
         }
         assert_eq!(percent(f64::NAN), "? %");
+    }
+
+    #[test]
+    fn an_exception_says_what_was_accessed() {
+        let said = |code: &str, parameters: &[&str]| {
+            exception(&ExceptionInfo {
+                code: code.to_owned(),
+                name: None,
+                address: "0x77b2a604".to_owned(),
+                flags: "0x0".to_owned(),
+                parameters: parameters.iter().map(|text| (*text).to_owned()).collect(),
+                nested: Vec::new(),
+            })
+        };
+        assert_eq!(said("0xC0000005", &["0x1", "0x24"]), "0xC0000005 writing 0x24 at 0x77b2a604");
+        assert_eq!(said("0xC0000006", &["0x0", "0x8"]), "0xC0000006 reading 0x8 at 0x77b2a604");
+        assert_eq!(said("0xC0000409", &["0x3"]), "0xC0000409 fast fail 0x3 at 0x77b2a604");
+        assert_eq!(said("0xC0000005", &["0x1"]), "0xC0000005 at 0x77b2a604");
+        assert_eq!(said("0xC0000008", &[]), "0xC0000008 at 0x77b2a604");
     }
 
     #[test]

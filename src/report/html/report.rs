@@ -136,8 +136,7 @@ impl ReportView {
                 .map(|verdict| verdict.causes.iter().take(MAX_ROWS).map(cause).collect())
                 .unwrap_or_default(),
             exceptions: Cut::of(nested, MAX_ROWS, |exception| {
-                let at = escape::name(&exception.address);
-                escape::cell(&format!("{} at {at}", wording::exception(exception)))
+                escape::cell(&wording::exception(exception))
             }),
             thread: crash.map_or_else(String::new, |crash| escape::cell(&summary::thread(crash))),
             frames: Cut::of(frames, MAX_ROWS, |frame| FrameView {
@@ -190,8 +189,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
             vec![("exception", "the dump holds none".to_owned())]
         }
         (Outcome::NotApplicable, Some(crash)) => {
-            let exception = wording::exception(&crash.exception);
-            vec![("exception", format!("{exception} at {}", crash.exception.address))]
+            vec![("exception", wording::exception(&crash.exception))]
         }
         _ => summary::failure(report),
     };

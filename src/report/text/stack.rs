@@ -32,12 +32,7 @@ fn nested(page: &mut Page, crash: &CrashInfo) {
         return;
     }
     page.heading("EXCEPTIONS BEFORE", "outermost first");
-    page.list(
-        "-",
-        crash.exception.nested.iter().map(|exception| {
-            format!("{} at {}", wording::exception(exception), escape::name(&exception.address))
-        }),
-    );
+    page.list("-", crash.exception.nested.iter().map(wording::exception));
 }
 
 /// A frame by its place and address alone.

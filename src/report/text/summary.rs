@@ -22,14 +22,15 @@ pub(super) fn verdict(page: &mut Page, report: &Report) {
 
 /// Writes what the exception is, and that it is no critical-section failure.
 pub(super) fn not_applicable(page: &mut Page, report: &Report) {
-    page.styled_paragraph("NOT A CRITICAL-SECTION FAILURE", headline_style(report.outcome));
+    // What the dump does not show is not denied.
+    let headline = match report.missing.is_empty() {
+        true => "NOT A CRITICAL-SECTION FAILURE",
+        false => "NO CRITICAL-SECTION FAILURE RECOGNISED",
+    };
+    page.styled_paragraph(headline, headline_style(report.outcome));
     let exception = report.crash.as_ref().map_or_else(
         || "The dump holds no exception.".to_owned(),
-        |crash| {
-            let exception = &crash.exception;
-            let name = wording::exception(exception);
-            format!("{name} at {} in thread {}.", exception.address, thread(crash))
-        },
+        |crash| format!("{} in thread {}.", wording::exception(&crash.exception), thread(crash)),
     );
     page.paragraph(&exception);
     page.blank();
@@ -82,8 +83,7 @@ pub(in crate::report) fn failure(report: &Report) -> Vec<(&'static str, String)>
     let mut rows = Vec::new();
     if let Some(crash) = &report.crash {
         rows.push(("failed", call(crash)));
-        let name = wording::exception(&crash.exception);
-        rows.push(("exception", format!("{name} at {}", crash.exception.address)));
+        rows.push(("exception", wording::exception(&crash.exception)));
         rows.extend(
             crash.mechanism.iter().map(|id| {
                 ("mechanism", format!("{}: {}", escape::name(id), wording::mechanism(id)))
