@@ -181,7 +181,7 @@ fn the_verdict_stands_on_the_first_screen() {
         let screen = words(&screen.join("\n"));
         let expected = match line["verdict"]["statement"].as_str() {
             Some(statement) => words(statement),
-            None if report["missing"].as_array().is_none_or(Vec::is_empty) => {
+            None if line["missing"].as_array().is_none_or(Vec::is_empty) => {
                 "NOT A CRITICAL-SECTION FAILURE".to_owned()
             }
             None => "NO CRITICAL-SECTION FAILURE RECOGNISED".to_owned(),
