@@ -9,6 +9,9 @@ mod handles;
 #[path = "cli/images.rs"]
 mod images;
 
+#[path = "cli/outputs.rs"]
+mod outputs;
+
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -1,7 +1,6 @@
 //! `csdump analyze`: the diagnosis of each dump.
 
 use std::any::Any;
-use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 
 use anstream::ColorChoice;
@@ -14,6 +13,7 @@ use super::engine::{self, Reading};
 use super::exit::{Exit, Tally};
 use super::message;
 use super::output::{self, Output};
+use super::protect;
 
 /// What analyses one dump: it never fails, an unreadable dump is an error line.
 pub(super) type Engine = fn(&Source, &Reading) -> Line;
@@ -55,16 +55,7 @@ fn check(args: &AnalyzeArgs) -> anyhow::Result<()> {
     if args.dumps.iter().filter(|source| **source == Source::Stdin).count() > 1 {
         bail!("standard input (-) can be named only once");
     }
-    let Some(output) = args.output_file().and_then(|path| fs::canonicalize(path).ok()) else {
-        return Ok(());
-    };
-    let same = |source: &&Source| {
-        source.path().and_then(|path| fs::canonicalize(path).ok()).as_ref() == Some(&output)
-    };
-    match args.dumps.iter().find(same) {
-        Some(dump) => bail!("{}: the output would replace this dump", dump.name()),
-        None => Ok(()),
-    }
+    protect::dumps(args.output_file(), args.dumps.iter().filter_map(Source::path))
 }
 
 /// A panic in one dump must not take the others with it.

@@ -146,6 +146,13 @@ pub(super) struct ScanArgs {
     pub(super) quiet: bool,
 }
 
+impl ScanArgs {
+    /// The file that gets the result; `None` and `-` are standard output.
+    pub(super) fn output_file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+}
+
 /// A rendering of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ScanFormat {

@@ -11,6 +11,7 @@ mod man;
 mod message;
 mod output;
 mod progress;
+mod protect;
 mod scan;
 mod schema;
 mod since;

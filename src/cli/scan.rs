@@ -25,11 +25,13 @@ use super::exit::Exit;
 use super::message;
 use super::output::{self, Output};
 use super::progress::Progress;
+use super::protect;
 
 /// Scans, writes as it goes, and sums up.
 pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let filter = Filter::new(&args.include, &args.exclude, args.since)
         .context("--include and --exclude take globs")?;
+    check(args)?;
     let stop = stop_on_signal();
     let listed = args.files_from.as_ref().map(open_list).transpose()?;
     let mut scan = Scan::new(args)?;
@@ -52,6 +54,14 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
     let found = walk::walk(roots, &filter);
     run::run(found, &shared, &stop, |result| scan.take(result))?;
     scan.finish(stop.load(Ordering::Relaxed))
+}
+
+/// Refuses what would lose something, before anything is written.
+fn check(args: &ScanArgs) -> anyhow::Result<()> {
+    let output = args.output_file();
+    protect::dumps(output, args.paths.iter().map(PathBuf::as_path))?;
+    let list = args.files_from.as_ref().and_then(Source::path);
+    protect::kept(output, list, "the list that --files-from reads")
 }
 
 /// Set by the first Ctrl-C or request to end; the second ends at once.
@@ -150,7 +160,7 @@ struct Scan {
 impl Scan {
     fn new(args: &ScanArgs) -> anyhow::Result<Self> {
         let style = Style::of(args);
-        let file = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        let file = args.output_file();
         let output = match style {
             // The store has the lines.
             Style::Jsonl if args.resume.is_some() && args.output.is_none() => None,

@@ -33,6 +33,8 @@ pub const DEFAULT_MAX_MEMBERS: usize = 4096;
 const MAX_XZ_MEMORY: u32 = 256 << 10;
 /// Decompressed bytes below which the ratio does not matter.
 pub const RATIO_GRACE: u64 = 64 << 20;
+/// Bytes of the longest signature; as many are shown of what is none.
+const SIGNATURE: usize = 8;
 /// Bytes copied at a time.
 const CHUNK: usize = 1 << 16;
 
@@ -215,8 +217,29 @@ pub(crate) fn recognise(bytes: &[u8]) -> Result<Content, DumpError> {
 
 /// The first eight bytes, as a person can compare them.
 fn hex(bytes: &[u8]) -> String {
-    let shown: Vec<String> = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let shown: Vec<String> =
+        bytes.iter().take(SIGNATURE).map(|byte| format!("{byte:02x}")).collect();
     shown.join(" ")
+}
+
+/// Whether a file begins as a dump of any system does, or as what may hold one: nothing should write over it. What
+/// cannot be read is taken for something else.
+#[must_use]
+pub fn is_evidence(path: &Path) -> bool {
+    let begun = File::open(path).and_then(|file| head(&mut &file));
+    begun.is_ok_and(|bytes| {
+        matches!(
+            recognise(&bytes),
+            Ok(_) | Err(DumpError::KernelDump { .. } | DumpError::CoreFile { .. })
+        )
+    })
+}
+
+/// The first bytes: as many as [`recognise`] needs, fewer only where there are no more.
+fn head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(SIGNATURE);
+    reader.take(SIGNATURE as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Maps a regular file read-only.
@@ -356,7 +379,7 @@ impl Sink {
     /// What begins like nothing that could be a dump is not decompressed to its end.
     fn check_magic(&self, first: &[u8]) -> Result<(), DumpError> {
         // A reader may hand out a few bytes at a time.
-        if first.len() < 8 || recognise(first).is_ok() {
+        if first.len() < SIGNATURE || recognise(first).is_ok() {
             return Ok(());
         }
         recognise(first).map(drop).map_err(|source| self.other(source))

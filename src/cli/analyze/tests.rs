@@ -1,5 +1,6 @@
 //! Runs over made-up dumps, whose results an engine of the test gives.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;

@@ -1,0 +1,60 @@
+//! Where the result goes, and what it must not replace.
+
+use std::fs;
+use std::path::Path;
+
+use super::{ran, stderr};
+
+/// A file that begins as a dump does, which is all that a glance at it can see.
+fn dump_in(folder: &Path) -> String {
+    let path = folder.join("r.dmp");
+    fs::write(&path, "MDMP and the evidence").unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const DUMP_STAYS: &str = "the output would replace this dump";
+
+/// Runs and fails unless it is refused with that sentence.
+fn refused(args: &[&str], sentence: &str) {
+    let output = ran(args);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+    assert!(told.contains(sentence) && told.lines().count() == 1, "{args:?}: {told}");
+}
+
+#[test]
+fn a_scan_does_not_replace_the_dump_it_scans() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = dump_in(folder.path());
+    let list = folder.path().join("list");
+    fs::write(&list, format!("{dump}\n")).unwrap();
+    let (root, list) = (folder.path().to_str().unwrap(), list.to_str().unwrap());
+    for how in [&["--brief"][..], &["--format", "jsonl"], &["--format", "table"]] {
+        for what in [&[dump.as_str()][..], &[root], &["--files-from", list]] {
+            refused(&[&["scan", "-o", &dump], how, what].concat(), DUMP_STAYS);
+        }
+    }
+    for format in ["csv", "html"] {
+        refused(&["scan", "-o", &dump, "--format", format, &dump], DUMP_STAYS);
+    }
+    assert_eq!(fs::read_to_string(&dump).unwrap(), "MDMP and the evidence");
+    refused(&["scan", "-o", list, "--files-from", list], "the list that --files-from reads");
+    assert_eq!(fs::read_to_string(list).unwrap(), format!("{dump}\n"));
+}
+
+#[test]
+fn a_named_file_that_is_no_dump_is_not_replaced_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("r.dmp");
+    fs::write(&file, "damaged at its beginning").unwrap();
+    let name = file.to_str().unwrap();
+    refused(&["scan", "-o", name, name], DUMP_STAYS);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "damaged at its beginning");
+}
+
+#[test]
+fn analyze_replaces_no_dump_that_it_was_not_asked_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = dump_in(folder.path());
+    refused(&["analyze", "-o", &dump, "/nonexistent/a.dmp"], DUMP_STAYS);
+}
