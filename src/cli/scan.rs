@@ -61,7 +61,9 @@ fn check(args: &ScanArgs) -> anyhow::Result<()> {
     let output = args.output_file();
     protect::dumps(output, args.paths.iter().map(PathBuf::as_path))?;
     let list = args.files_from.as_ref().and_then(Source::path);
-    protect::kept(output, list, "the list that --files-from reads")
+    protect::kept(output, list, "the list that --files-from reads")?;
+    let store = args.resume.as_deref();
+    protect::kept(output, store, "the results that --resume keeps in it")
 }
 
 /// Set by the first Ctrl-C or request to end; the second ends at once.

@@ -45,6 +45,9 @@ pub enum StoreError {
     },
 }
 
+/// How every line of a store begins.
+const LINE_BEGINS: &[u8] = b"{\"type\":\"";
+
 /// The results of earlier scans.
 #[derive(Debug)]
 pub struct Store {
@@ -154,15 +157,17 @@ impl Store {
             let length = reader.read_until(b'\n', &mut text).map_err(io)? as u64;
             let end = offset.saturating_add(length);
             number = number.saturating_add(1);
-            if length == 0 || text.last() != Some(&b'\n') {
+            if length == 0 {
+                break;
+            }
+            if text.last() != Some(&b'\n') {
+                if number == 1 && !is_torn(&text) {
+                    return Err(self.foreign(number, &"a file of another kind"));
+                }
                 break;
             }
             let brief: Brief =
-                serde_json::from_slice(&text).map_err(|error| StoreError::Foreign {
-                    path: self.path.clone(),
-                    line: number,
-                    found: error.to_string(),
-                })?;
+                serde_json::from_slice(&text).map_err(|error| self.foreign(number, &error))?;
             if brief.r#type == "summary" {
                 group = Group::default();
             } else if group.add(brief, offset, end, &text) {
@@ -177,6 +182,10 @@ impl Store {
             offset = end;
         }
         Ok(ranges)
+    }
+
+    fn foreign(&self, line: u64, found: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Foreign { path: self.path.clone(), line, found: found.to_string() }
     }
 
     /// Whether a file's results stay; those of an earlier line for the same file do not count twice.
@@ -237,6 +246,12 @@ impl Store {
     pub fn append(&mut self, lines: &str) -> io::Result<()> {
         self.file.write_all(lines.as_bytes())
     }
+}
+
+/// Whether a line without its end can be the beginning of one that a scan wrote; a dump without a line end in it is
+/// none, and must not be cut off.
+fn is_torn(text: &[u8]) -> bool {
+    text.iter().zip(LINE_BEGINS).all(|(found, expected)| found == expected)
 }
 
 fn identity_of(path: &Path) -> Result<String, DumpError> {
@@ -310,6 +325,8 @@ mod tests {
     #[test]
     fn what_a_kill_leaves_is_taken_off() {
         let whole = line("a", 1, 1) + &line("b", 2, 2) + &line("b", 2, 2);
+        let (left, count) = opened("{\"ty");
+        assert_eq!((left.as_str(), count.unwrap()), ("", 0), "killed at once");
         for torn in ["", "{\"type\":\"err", "{\"type\":\"error\",\"path\":\"c\"}"] {
             let (left, count) = opened(&(whole.clone() + torn));
             assert_eq!((left.as_str(), count.unwrap()), (whole.as_str(), 3));
@@ -328,12 +345,12 @@ mod tests {
 
     #[test]
     fn a_foreign_file_is_refused_and_left_alone() {
-        let content = "first line\nsecond\n";
-        let (left, result) = opened(content);
-        assert_eq!(left, content);
-        assert!(
-            result.unwrap_err().to_string().contains("line 1: expected a result of csdump scan")
-        );
+        for content in ["first line\nsecond\n", "MDMP and no line end", "{\"name\":\"json\"}"] {
+            let (left, result) = opened(content);
+            assert_eq!(left, content);
+            let error = result.unwrap_err().to_string();
+            assert!(error.contains("line 1: expected a result of csdump scan"), "{error}");
+        }
     }
 
     #[test]

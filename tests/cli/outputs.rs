@@ -58,3 +58,32 @@ fn analyze_replaces_no_dump_that_it_was_not_asked_about() {
     let dump = dump_in(folder.path());
     refused(&["analyze", "-o", &dump, "/nonexistent/a.dmp"], DUMP_STAYS);
 }
+
+#[test]
+fn a_scan_does_not_replace_the_results_it_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let store = folder.path().join("results.jsonl");
+    let name = store.to_str().unwrap();
+    let otherwise = folder.path().join(".").join("results.jsonl");
+    for content in [None, Some("{\"type\":\"summary\"}\n")] {
+        if let Some(content) = content {
+            fs::write(&store, content).unwrap();
+        }
+        for output in [name, otherwise.to_str().unwrap()] {
+            for format in ["jsonl", "csv"] {
+                let args = ["scan", "--resume", name, "-o", output, "--format", format, root];
+                refused(&args, "the output would replace the results that --resume keeps in it");
+            }
+        }
+        assert_eq!(fs::read_to_string(&store).ok().as_deref(), content);
+    }
+}
+
+#[test]
+fn a_store_that_is_a_dump_is_refused_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = dump_in(folder.path());
+    refused(&["scan", "--resume", &dump, &dump], "expected a result of csdump scan");
+    assert_eq!(fs::read_to_string(&dump).unwrap(), "MDMP and the evidence");
+}
