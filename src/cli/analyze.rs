@@ -46,7 +46,10 @@ pub(super) fn run(args: &AnalyzeArgs, analyze: Engine) -> anyhow::Result<Exit> {
     if args.format == Format::Html {
         output.write(&html::closing()?)?;
     }
-    output.finish()?;
+    // Standard error has the errors: an earlier result is worth more than an empty one.
+    if args.format != Format::Text || tally.is_any_read() {
+        output.finish()?;
+    }
     Ok(tally.exit())
 }
 

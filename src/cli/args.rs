@@ -56,7 +56,7 @@ pub(super) struct AnalyzeArgs {
     /// How to write the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
-    /// Write the result to FILE, which appears only when it is complete
+    /// Write the result to FILE, which appears only when it is complete; text of no dump leaves FILE alone
     #[arg(long, short, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Indent the JSON, for people; without it each dump is one line

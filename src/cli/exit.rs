@@ -30,16 +30,25 @@ impl From<Exit> for ExitCode {
 pub(super) struct Tally {
     found: bool,
     failed: bool,
+    read: bool,
 }
 
 impl Tally {
     /// Counts the result of one dump.
     pub(super) fn count(&mut self, line: &Line) {
         match line {
-            Line::Report(report) => self.found |= report.outcome != Outcome::NotApplicable,
+            Line::Report(report) => {
+                self.read = true;
+                self.found |= report.outcome != Outcome::NotApplicable;
+            }
             Line::Error(_) => self.failed = true,
             Line::Summary(_) => {}
         }
+    }
+
+    /// Whether there is a report on any dump.
+    pub(super) fn is_any_read(&self) -> bool {
+        self.read
     }
 
     /// Errors win over what was found.

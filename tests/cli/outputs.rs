@@ -87,3 +87,18 @@ fn a_store_that_is_a_dump_is_refused_and_stays() {
     refused(&["scan", "--resume", &dump, &dump], "expected a result of csdump scan");
     assert_eq!(fs::read_to_string(&dump).unwrap(), "MDMP and the evidence");
 }
+
+#[test]
+fn text_of_no_dump_leaves_the_file_alone_and_json_has_the_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k.txt");
+    let name = file.to_str().unwrap();
+    let run = |format| ran(&["analyze", "--format", format, "-o", name, "/nonexistent/a.dmp"]);
+    assert_eq!(run("text").status.code(), Some(2));
+    assert!(!file.exists());
+    fs::write(&file, "the last good report").unwrap();
+    assert_eq!(run("text").status.code(), Some(2));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "the last good report");
+    assert_eq!(run("json").status.code(), Some(2));
+    assert!(fs::read_to_string(&file).unwrap().starts_with("{\"type\":\"error\""));
+}

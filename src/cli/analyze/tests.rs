@@ -49,8 +49,9 @@ fn ran(args: &[&str]) -> (Exit, String) {
     let mut args = args.to_vec();
     args.extend(["--output", file.to_str().unwrap()]);
     let exit = run(&parsed(&args), engine).unwrap();
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "the temporary file stayed");
-    (exit, fs::read_to_string(file).unwrap())
+    let is_written = usize::from(file.exists());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), is_written, "a temporary file stayed");
+    (exit, fs::read_to_string(file).unwrap_or_default())
 }
 
 #[test]
