@@ -67,6 +67,8 @@ impl Output {
         };
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = temporary(folder.unwrap_or(Path::new(".")))?;
+        #[cfg(unix)]
+        keep_mode(file.as_file(), &target)?;
         Ok(Self::Atomic { file: BufWriter::new(file), target })
     }
 
@@ -116,14 +118,18 @@ pub(super) fn columns() -> Option<u16> {
     env::var("COLUMNS").ok()?.parse().ok()
 }
 
-/// A new file in `folder` with the rights that any new file has there.
+/// A new file in `folder` with the rights that any new file has there. It is opened here, not by the crate, whose
+/// errors show a name that nobody asked for.
 fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".csdump-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+    let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+    tempfile::Builder::new().prefix(".csdump-").make_in(folder, open)
+}
+
+/// Gives `file` the rights of the file that it will replace: who made a result private wants it so again.
+#[cfg(unix)]
+fn keep_mode(file: &File, replaced: &Path) -> io::Result<()> {
+    match fs::metadata(replaced) {
+        Ok(found) => file.set_permissions(found.permissions()),
+        Err(_) => Ok(()),
     }
-    builder.tempfile_in(folder)
 }

@@ -102,3 +102,34 @@ fn text_of_no_dump_leaves_the_file_alone_and_json_has_the_error() {
     assert_eq!(run("json").status.code(), Some(2));
     assert!(fs::read_to_string(&file).unwrap().starts_with("{\"type\":\"error\""));
 }
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_about_the_file_asked_for() {
+    let target = "/nonexistent/folder/k.txt";
+    for args in [&["analyze", "a.dmp"][..], &["scan", "--format", "csv", "."]] {
+        let output = ran(&[args, &["-o", target]].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let told = stderr(&output);
+        assert!(told.starts_with(&format!("csdump: cannot write {target}: ")), "{told}");
+        assert!(!told.contains(".csdump-"), "{told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_replaced_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("k.json");
+    let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    let run = || {
+        ran(&["analyze", "--format", "json", "-o", file.to_str().unwrap(), "/nonexistent/a.dmp"])
+    };
+    run();
+    assert_eq!(mode() & 0o600, 0o600);
+    for kept in [0o600, 0o640, 0o604] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(kept)).unwrap();
+        run();
+        assert_eq!(mode(), kept);
+    }
+}
