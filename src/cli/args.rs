@@ -122,7 +122,7 @@ pub(super) struct ScanArgs {
     /// Results in the order of the files, not as they finish
     #[arg(long)]
     pub(super) sort: bool,
-    /// Files examined at a time; 0 is one per core
+    /// Files examined at a time, at most 256; 0 is one per core
     #[arg(long, short, value_name = "N", default_value_t = 0)]
     pub(super) jobs: usize,
     /// Give a file up after SECONDS; without it there is no limit but the work's own

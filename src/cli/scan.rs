@@ -81,6 +81,12 @@ fn stop_on_signal() -> Arc<AtomicBool> {
     stop
 }
 
+/// Files examined at a time: no more than there are, where that is known.
+fn jobs(args: &ScanArgs) -> usize {
+    let is_known = args.files_from.is_none() && !args.paths.iter().any(|path| path.is_dir());
+    if is_known { args.jobs.min(args.paths.len()) } else { args.jobs }
+}
+
 fn open_list(source: &Source) -> anyhow::Result<Box<dyn io::BufRead + Send>> {
     Ok(match source {
         Source::Stdin => Box::new(BufReader::new(io::stdin())),
@@ -220,7 +226,7 @@ impl Scan {
                 ..limits
             },
             timeout: args.timeout,
-            jobs: args.jobs,
+            jobs: jobs(args),
             sort: args.sort,
             hash: args.hash,
         };

@@ -15,6 +15,9 @@ pub mod worker;
 use crate::dump::Limits;
 use std::time::Duration;
 
+/// Most files examined at a time: more threads only wait for each other, and some thousands cannot be had.
+pub const MAX_JOBS: usize = 256;
+
 /// How to scan.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -22,7 +25,7 @@ pub struct Options {
     pub limits: Limits,
     /// Longest time for one file; `None` is no limit.
     pub timeout: Option<Duration>,
-    /// Files examined at a time; 0 is one per core.
+    /// Files examined at a time, at most [`MAX_JOBS`]; 0 is one per core.
     pub jobs: usize,
     /// Hand results over in the order of the input, not as they finish.
     pub sort: bool,

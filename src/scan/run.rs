@@ -7,6 +7,7 @@ use std::thread;
 
 use rayon::iter::{ParallelBridge, ParallelIterator};
 
+use super::MAX_JOBS;
 use super::walk::Found;
 use super::worker::{FileResult, Shared, examine};
 
@@ -26,7 +27,8 @@ pub fn run<E: From<rayon::ThreadPoolBuildError>>(
     stop: &AtomicBool,
     each: impl FnMut(FileResult) -> Result<(), E>,
 ) -> Result<(), E> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(shared.options.jobs).build()?;
+    let jobs = shared.options.jobs.min(MAX_JOBS);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?;
     let (sender, receiver) = mpsc::sync_channel(pool.current_num_threads().saturating_mul(QUEUE));
     let order = Order::default();
     let found = found.take_while(|_| !stop.load(Ordering::Relaxed));

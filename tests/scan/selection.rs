@@ -91,3 +91,15 @@ fn the_table_and_the_brief_lines_name_the_failure() {
     let csv = text(&["--format", "csv"]);
     assert_eq!(csv.lines().count(), 2, "{csv}");
 }
+
+#[test]
+fn a_huge_number_of_jobs_is_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..300 {
+        fs::write(folder.path().join(format!("{index}.dmp")), "no dump").unwrap();
+    }
+    let jobs = usize::MAX.to_string();
+    let output =
+        scan(["--quiet", "--format", "jsonl", "--jobs", &jobs, folder.path().to_str().unwrap()]);
+    assert_eq!(lines(&output).0.len(), 300, "{output:?}");
+}
