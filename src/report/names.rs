@@ -4,6 +4,7 @@ use crate::crash::Crash;
 use crate::crash::frame::Frame;
 use crate::crash::heap_lock;
 use crate::dump::{Dump, Module};
+use crate::report::model::Verdict;
 
 /// The section in a signature when it is neither in a module nor on a stack. Its offset in the object follows where the
 /// dump holds the code that passed it (docs/signatures.md).
@@ -24,6 +25,12 @@ pub fn place(dump: &Dump<'_>, address: u64) -> String {
 #[must_use]
 pub fn dump_place(path: &str, member: Option<&str>) -> String {
     member.map_or_else(|| path.to_owned(), |member| format!("{path}:{member}"))
+}
+
+/// The share of the causes that a verdict names, together; of the likeliest where it names none.
+pub(super) fn share(verdict: &Verdict) -> f64 {
+    let named = verdict.named.len().max(1);
+    verdict.causes.iter().take(named).map(|cause| cause.probability).sum()
 }
 
 /// What a section is called: for a reader, and for a signature, which must not hold addresses that change

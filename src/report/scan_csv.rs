@@ -1,7 +1,7 @@
 //! Results of a scan as CSV (RFC 4180), one row per dump.
 
-use super::escape;
-use super::model::{ErrorLine, Line, Outcome, Report};
+use super::model::{ErrorLine, Line, Outcome, Report, Verdict};
+use super::{escape, names};
 
 /// The columns.
 pub const HEADER: &str = "path,member,outcome,operation,mechanism,cause,probability,confidence,section,handle,caller,exception,process,process_version,os,cpu,time,signature,stack,statement,error\n";
@@ -54,7 +54,6 @@ fn of_error(error: &ErrorLine) -> Vec<String> {
 fn of_report(report: &Report) -> Vec<String> {
     let crash = report.crash.as_ref();
     let verdict = report.verdict.as_ref();
-    let top = verdict.and_then(|verdict| verdict.causes.first());
     let dump = &report.dump;
     let os = dump.os.as_ref().map(|os| format!("{}.{}", os.version, os.build));
     let signature = report.signature.as_ref();
@@ -71,7 +70,7 @@ fn of_report(report: &Report) -> Vec<String> {
         or_empty(crash.and_then(|crash| crash.operation.clone())),
         or_empty(crash.and_then(|crash| crash.mechanism.clone())),
         or_empty(verdict.map(|verdict| verdict.named.join(" or "))),
-        or_empty(top.map(|cause| format!("{:.4}", cause.probability))),
+        or_empty(verdict.map(probability)),
         or_empty(verdict.map(|verdict| verdict.confidence.clone())),
         or_empty(report.critical_section.as_ref().map(|section| section.name.clone())),
         or_empty(report.handle.as_ref().and_then(|handle| handle.value.clone())),
@@ -87,6 +86,11 @@ fn of_report(report: &Report) -> Vec<String> {
         or_empty(verdict.map(|verdict| verdict.statement.clone())),
         String::new(),
     ]
+}
+
+/// The share of the named causes together, 0 to 0.9999: a ranking is not a proof, and rounding must not make it one.
+fn probability(verdict: &Verdict) -> String {
+    format!("{:.4}", names::share(verdict).min(0.9999))
 }
 
 #[cfg(test)]
@@ -118,6 +122,23 @@ mod tests {
         for line in fixture::lines() {
             assert_eq!(split(&row(&line)).len(), columns);
         }
+    }
+
+    #[test]
+    fn the_probability_is_that_of_what_is_named() {
+        let mut report = fixture::diagnosed();
+        let mut cell = |named: usize, probabilities: &[f64]| {
+            let verdict = report.verdict.as_mut().unwrap();
+            verdict.named = vec!["x".into(); named];
+            for (cause, probability) in verdict.causes.iter_mut().zip(probabilities) {
+                cause.probability = *probability;
+            }
+            split(&row(&Line::Report(Box::new(report.clone())))).remove(6)
+        };
+        assert_eq!(cell(1, &[0.43, 0.4]), "0.4300");
+        assert_eq!(cell(2, &[0.43, 0.4]), "0.8300");
+        assert_eq!(cell(0, &[0.43, 0.4]), "0.4300");
+        assert_eq!(cell(1, &[1.0, 0.0]), "0.9999");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The summary of a scan as text, and one line per dump.
 
-use super::escape;
-use super::model::{Count, GroupInfo, Line, Outcome, Report, Summary};
+use super::model::{Count, GroupInfo, Line, Outcome, Report, Summary, Verdict};
 use super::text::{Layout, Page};
+use super::{escape, names, wording};
 
 /// Groups shown; the JSON summary has more.
 const TOP_GROUPS: usize = 20;
@@ -128,22 +128,26 @@ pub fn brief(line: &Line) -> String {
     }
 }
 
+/// The named causes and their share, in the words of the report's statement.
+fn named(verdict: &Verdict) -> String {
+    let share = wording::percent(names::share(verdict));
+    match verdict.named.as_slice() {
+        [] => "undecided".into(),
+        [one] => format!("{one} {share}"),
+        several => format!("{} {share} together", several.join(" or ")),
+    }
+}
+
 fn brief_report(report: &Report) -> String {
-    let place = super::names::dump_place(&report.dump.path, report.dump.member.as_deref());
+    let place = names::dump_place(&report.dump.path, report.dump.member.as_deref());
     let code = report.crash.as_ref().map(|crash| crash.exception.code.as_str());
     let what = match (report.outcome, &report.verdict) {
         (Outcome::NotApplicable, _) | (_, None) => {
             code.map_or_else(|| "no exception".into(), |code| format!("exception {code}"))
         }
         (_, Some(verdict)) => {
-            let share = verdict.causes.first().map_or(0.0, |cause| cause.probability);
-            let named = if verdict.named.is_empty() {
-                "undecided".into()
-            } else {
-                verdict.named.join(" or ")
-            };
             let signature = report.signature.as_ref().map_or("", |signature| &signature.cause);
-            format!("{named} {:.0} %  [{signature}]", share * 100.0)
+            format!("{}  [{signature}]", named(verdict))
         }
     };
     let outcome = match report.outcome {
@@ -152,4 +156,34 @@ fn brief_report(report: &Report) -> String {
         Outcome::NotApplicable => "not-applicable",
     };
     format!("{outcome:<15} {}: {}\n", escape::cell(&place), escape::cell(&what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    /// A dump whose verdict names the likeliest causes, with these probabilities.
+    fn brief_of(probabilities: &[f64]) -> String {
+        let mut report = fixture::diagnosed();
+        if let Some(verdict) = &mut report.verdict {
+            let causes = verdict.causes.iter_mut().zip(probabilities);
+            verdict.named = causes
+                .map(|(cause, probability)| {
+                    cause.probability = *probability;
+                    cause.id.clone()
+                })
+                .collect();
+        }
+        brief(&Line::Report(Box::new(report)))
+    }
+
+    #[test]
+    fn a_brief_line_is_never_certain_and_adds_up_what_it_names() {
+        assert!(brief_of(&[0.9999]).contains(" >99 %  ["), "{}", brief_of(&[0.9999]));
+        assert!(brief_of(&[0.87]).contains(" 87 %  ["), "{}", brief_of(&[0.87]));
+        let pair = brief_of(&[0.43, 0.4]);
+        assert!(pair.contains(" or ") && pair.contains(" 83 % together  ["), "{pair}");
+        assert!(brief_of(&[]).contains(": undecided  ["), "{}", brief_of(&[]));
+    }
 }

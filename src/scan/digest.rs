@@ -70,7 +70,7 @@ impl Failure {
         let module = caller.and_then(|caller| caller.rsplit_once("+0x")).map(|(module, _)| module);
         let verdict = report.verdict.as_ref();
         let decided = report.outcome == Outcome::Diagnosed;
-        let named = verdict.filter(|_| decided).map(|verdict| verdict.named.join(" or "));
+        let named = verdict.filter(|_| decided).map(|verdict| together(&verdict.named));
         let system = dump
             .os
             .as_ref()
@@ -96,6 +96,13 @@ impl Failure {
             statement: verdict.map_or(String::new(), |verdict| verdict.statement.clone()),
         }
     }
+}
+
+/// Causes that are named together, in the order of their names: two are the same pair whichever is likelier.
+fn together(named: &[String]) -> String {
+    let mut named: Vec<&str> = named.iter().map(String::as_str).collect();
+    named.sort_unstable();
+    named.join(" or ")
 }
 
 /// `signature.cause`, with its version: what groups reports.

@@ -355,6 +355,24 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_of_causes_is_one_entry_whichever_comes_first() {
+        let mut sum = Summarizer::default();
+        for (path, named) in
+            [["zeroed", "not-initialized"], ["not-initialized", "zeroed"]].iter().enumerate()
+        {
+            sum.add(&line(path, |report| {
+                if let Some(verdict) = report.verdict.as_mut() {
+                    verdict.named = named.map(str::to_owned).to_vec();
+                }
+            }));
+        }
+        let summary = sum.finish(false);
+        let pair = [Count { name: "not-initialized or zeroed".into(), count: 2 }];
+        assert_eq!(summary.causes, pair);
+        assert_eq!(summary.groups[0].causes, pair);
+    }
+
+    #[test]
     fn a_small_dump_joins_its_bug_and_leaves_the_example() {
         let mut sum = Summarizer::default();
         let signed = |signature: &'static str| {
