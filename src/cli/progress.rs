@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use csdump::scan::once::Once;
 use csdump::scan::walk::{self, Filter};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -38,7 +39,9 @@ impl Progress {
         }
         let (bar, stop) = (self.bar.clone(), Arc::clone(&self.stop_counting));
         thread::spawn(move || {
-            let files = walk::walk(roots.into_iter(), &filter);
+            let mut once = Once::new(&roots, false);
+            let files =
+                walk::walk(roots.into_iter(), &filter).filter_map(|found| once.first(found));
             let count = files.take_while(|_| !stop.load(Ordering::Relaxed)).count() as u64;
             if let (false, Ok(style)) =
                 (stop.load(Ordering::Relaxed), ProgressStyle::with_template(WITH_TOTAL))

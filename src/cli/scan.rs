@@ -13,6 +13,7 @@ use csdump::dump::Limits;
 use csdump::report::model::Line;
 use csdump::report::{html, json, scan_csv, scan_table, text};
 use csdump::scan::examples::Examples;
+use csdump::scan::once::Once;
 use csdump::scan::store::{Earlier, Fate, Store};
 use csdump::scan::summary::Summarizer;
 use csdump::scan::walk::{self, Filter};
@@ -51,7 +52,8 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
         scan.progress.count(args.paths.clone(), filter.clone());
     }
     let shared = Arc::new(scan.shared(args)?);
-    let found = walk::walk(roots, &filter);
+    let mut once = Once::new(&args.paths, args.files_from.is_some());
+    let found = walk::walk(roots, &filter).filter_map(|found| once.first(found));
     run::run(found, &shared, &stop, |result| scan.take(result))?;
     scan.finish(stop.load(Ordering::Relaxed))
 }

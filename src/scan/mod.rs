@@ -1,11 +1,12 @@
 //! Whole folders of dumps: found, examined in parallel, one result per dump, and a summary.
 //!
-//! [`walk`] finds files, [`worker`] turns one file into lines, [`run`] does that on all cores, [`store`] remembers what
+//! [`walk`] finds files, [`once`] knows those that were met before, [`worker`] turns one file into lines, [`run`] does that on all cores, [`store`] remembers what
 //! an earlier scan did, [`summary`] adds it all up. What a result looks like is `report`'s matter.
 
 pub mod collected;
 pub mod digest;
 pub mod examples;
+pub mod once;
 pub mod run;
 pub mod store;
 pub mod summary;

@@ -103,3 +103,22 @@ fn a_huge_number_of_jobs_is_held_back() {
         scan(["--quiet", "--format", "jsonl", "--jobs", &jobs, folder.path().to_str().unwrap()]);
     assert_eq!(lines(&output).0.len(), 300, "{output:?}");
 }
+
+#[test]
+fn a_file_counts_once_however_many_roots_lead_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("in")).unwrap();
+    let file = folder.path().join("in/a.dmp");
+    fs::write(&file, unpacked(FAILURE)).unwrap();
+    let list = folder.path().join("list.txt");
+    fs::write(&list, format!("{0}\n{0}\n", file.display())).unwrap();
+    let (root, list) = (folder.path().to_str().unwrap(), list.to_str().unwrap());
+    let inner = folder.path().join("in");
+    let (inner, file) = (inner.to_str().unwrap(), file.to_str().unwrap());
+    for roots in [&[root, root][..], &[root, inner], &[inner, root, file], &["--files-from", list]]
+    {
+        let output = scan([&["--format", "jsonl"][..], roots].concat());
+        let (lines, summary) = lines(&output);
+        assert_eq!((lines.len(), &summary["dumps"]), (1, &1.into()), "{roots:?}");
+    }
+}
