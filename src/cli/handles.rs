@@ -1,7 +1,5 @@
 //! `csdump handles`: the handle table, or one handle's slot and recorded history.
 
-use std::env;
-
 use csdump::report::model::Line;
 use csdump::report::{json, text};
 
@@ -9,7 +7,7 @@ use super::args::{HandlesArgs, HandlesFormat};
 use super::engine;
 use super::exit::Exit;
 use super::message;
-use super::output::Output;
+use super::output::{self, Output};
 
 pub(super) fn run(args: &HandlesArgs) -> anyhow::Result<Exit> {
     let mut output = Output::stdout();
@@ -24,8 +22,7 @@ pub(super) fn run(args: &HandlesArgs) -> anyhow::Result<Exit> {
             return Ok(Exit::Error);
         }
     };
-    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let width = columns.unwrap_or(text::DEFAULT_WIDTH);
+    let width = output::columns().unwrap_or(text::DEFAULT_WIDTH);
     output.write(&match args.format {
         HandlesFormat::Text => text::render_handles(&report, text::Layout { width, colour: false }),
         HandlesFormat::Json => json::render_value(&report, args.pretty)?,

@@ -113,9 +113,10 @@ pub(super) fn layout(color: Color, to_file: bool) -> text::Layout {
     }
 }
 
-/// Columns of the terminal, where its shell tells.
+/// Columns of standard output: what COLUMNS says, else the terminal itself; shells seldom export COLUMNS.
 pub(super) fn columns() -> Option<u16> {
-    env::var("COLUMNS").ok()?.parse().ok()
+    let said = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    said.or_else(|| terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0))
 }
 
 /// A new file in `folder` with the rights that any new file has there. It is opened here, not by the crate, whose
