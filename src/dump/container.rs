@@ -95,10 +95,8 @@ impl DumpFile {
         member: Option<String>,
         limits: &Limits,
     ) -> Result<Self, DumpError> {
-        let format = match recognise(&map)? {
-            Content::Minidump => return Ok(Self { map, path, member, damage: None }),
-            Content::Compressed(format) => format,
-            Content::Archive(kind) => return Err(not_minidump(kind.described())),
+        let Some(format) = packing(&map)? else {
+            return Ok(Self { map, path, member, damage: None });
         };
         let inner = || (format == Format::Gzip).then(|| gzip_member(&map)).flatten();
         let member = member.or_else(inner);
@@ -215,6 +213,15 @@ pub(crate) fn recognise(bytes: &[u8]) -> Result<Content, DumpError> {
     }
 }
 
+/// How the one dump that these bytes are is compressed; `None` for a plain one.
+fn packing(bytes: &[u8]) -> Result<Option<Format>, DumpError> {
+    match recognise(bytes)? {
+        Content::Minidump => Ok(None),
+        Content::Compressed(format) => Ok(Some(format)),
+        Content::Archive(kind) => Err(not_minidump(kind.described())),
+    }
+}
+
 /// The first eight bytes, as a person can compare them.
 fn hex(bytes: &[u8]) -> String {
     let shown: Vec<String> =
@@ -268,11 +275,14 @@ pub(super) fn map(file: &File, limits: &Limits) -> Result<Mmap, DumpError> {
     unsafe { Mmap::map(file) }.map_err(|source| DumpError::Io { action: "map", source })
 }
 
-/// Copies a stream to a temporary file that has no name any more.
-fn spool(reader: impl Read, limits: &Limits) -> Result<File, DumpError> {
+/// Copies a stream to a temporary file that has no name any more. What begins like no dump is not read to its end: a
+/// device has none.
+fn spool(mut reader: impl Read, limits: &Limits) -> Result<File, DumpError> {
     let failed = |source| DumpError::Io { action: "spool", source };
+    let begun = head(&mut reader).map_err(failed)?;
+    packing(&begun)?;
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let mut bounded = reader.take(limits.max_output.saturating_add(1));
+    let mut bounded = begun.chain(reader).take(limits.max_output.saturating_add(1));
     let copied = std::io::copy(&mut bounded, &mut file).map_err(failed)?;
     if copied > limits.max_output {
         return Err(DumpError::TooLarge { what: "the input", limit: limits.max_output });

@@ -98,3 +98,36 @@ fn folders_and_absent_files_are_errors() {
     let absent = DumpFile::open("/nonexistent.dmp", &Limits::default()).unwrap_err();
     assert!(matches!(absent, DumpError::Io { action: "open", .. }));
 }
+
+/// A stream that does not end.
+struct Endless<'s>(&'s [u8], u64);
+
+impl std::io::Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = buffer.len().min(3);
+        for byte in &mut buffer[..count] {
+            *byte = self.0[self.1 as usize % self.0.len()];
+            self.1 += 1;
+        }
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_stream_that_is_no_dump_is_read_no_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.dmp");
+    for begun in
+        [&b"hello, world"[..], b"PK\x03\x04....", b"MSCF....", b"PAGEDU64", b"\x7fELF....", &[0]]
+    {
+        let mut stream = Endless(begun, 0);
+        let error = DumpFile::from_reader(&mut stream, &Limits::default()).unwrap_err();
+        assert_eq!(stream.1, 8, "bytes read of {begun:?}");
+        std::fs::write(&file, begun.repeat(8)).unwrap();
+        let of_file = DumpFile::open(&file, &Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), of_file.to_string());
+    }
+    let small = Limits { max_output: 1000, ..Limits::default() };
+    let error = DumpFile::from_reader(&mut Endless(b"MDMP", 0), &small).unwrap_err();
+    assert!(matches!(error, DumpError::TooLarge { .. }), "{error}");
+}
