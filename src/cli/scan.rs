@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use csdump::dump::Limits;
 use csdump::report::model::Line;
 use csdump::report::{html, json, scan_csv, scan_table, text};
@@ -60,6 +60,9 @@ pub(super) fn run(args: &ScanArgs) -> anyhow::Result<Exit> {
 
 /// Refuses what would lose something, before anything is written.
 fn check(args: &ScanArgs) -> anyhow::Result<()> {
+    if args.paths.iter().any(|path| path == Path::new("-")) {
+        bail!("scan reads files and folders; csdump analyze - reads standard input");
+    }
     let output = args.output_file();
     protect::dumps(output, args.paths.iter().map(PathBuf::as_path))?;
     let list = args.files_from.as_ref().and_then(Source::path);

@@ -29,7 +29,7 @@ use std::fmt::Write as _;
 const MAX_WAYS: usize = 12;
 
 /// What is said of a dump that records no exception.
-pub(super) const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them is what WinDbg's !locks -v and !cs -l show.";
+pub(super) const NO_EXCEPTION: &str = "The dump records no exception, and analyze explains crashes. Which sections are held, by whom, and who waits for them, WinDbg shows with !locks or !cs -l.";
 
 /// Where a dump came from.
 #[derive(Debug, Clone, Default)]

@@ -146,9 +146,13 @@ pub(super) fn images(dump: &DumpInfo) -> Option<String> {
     (!names.is_empty()).then(|| format!("files of {}", names.join(", ")))
 }
 
-/// One sentence for a dump that could not be read.
+/// One sentence for a dump that could not be read, with the place in it, which most errors name themselves.
 pub(super) fn error_sentence(error: &ErrorLine) -> String {
     let mut text = format!("{}: {}", escape::one_line(&error.path, 200), error.error);
+    let says = |offset| error.error.contains(&format!("at offset {offset:#x}"));
+    if error.offset.is_some_and(says) {
+        return text;
+    }
     if let Some(stream) = &error.stream {
         text = format!("{text}; stream {}", escape::name(stream));
     }
@@ -255,5 +259,7 @@ mod tests {
             error_sentence(&error),
             "a.dmp: cut off; stream ThreadList; at byte 8 of the file"
         );
+        let itself = ErrorLine { error: "header at offset 0x8: cut off".to_owned(), ..error };
+        assert_eq!(error_sentence(&itself), "a.dmp: header at offset 0x8: cut off");
     }
 }

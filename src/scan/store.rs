@@ -20,7 +20,7 @@ use crate::report::model::{FileInfo, Line};
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The file system refused.
-    #[error("{path}: {source}")]
+    #[error("cannot keep the results in {path}")]
     Io {
         /// The store.
         path: PathBuf,

@@ -9,6 +9,9 @@ use std::time::SystemTime;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::WalkDir;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What a scan meets on its way.
 #[derive(Debug)]
 pub enum Found {
@@ -149,8 +152,8 @@ fn problem(error: &walkdir::Error) -> Found {
     Found::Problem { path, reason }
 }
 
-/// The paths of a list, as they come in: lines, or texts that end in NUL. An empty one is passed over, and so is a
-/// line end's `\r`. The list ends where it cannot be read any further; `failed` gets the reason.
+/// The paths of a list, as they come in: lines, or texts that end in NUL. An empty one is passed over, and so are a
+/// line end's `\r` and a byte order mark before the first, which editors on Windows write. The list ends where it cannot be read any further; `failed` gets the reason.
 pub fn listed<R: BufRead + Send>(
     list: R,
     null: bool,
@@ -158,7 +161,11 @@ pub fn listed<R: BufRead + Send>(
 ) -> impl Iterator<Item = PathBuf> + Send {
     let separator = if null { 0 } else { b'\n' };
     let read = move |text: std::io::Result<Vec<u8>>| text.map_err(&failed).ok();
+    let mut is_first = true;
     list.split(separator).map_while(read).filter_map(move |mut text| {
+        if std::mem::take(&mut is_first) && text.starts_with(BYTE_ORDER_MARK) {
+            text.drain(..BYTE_ORDER_MARK.len());
+        }
         if !null && text.last() == Some(&b'\r') {
             text.pop();
         }
@@ -231,6 +238,7 @@ mod tests {
             listed(std::io::Cursor::new(list.to_vec()), null, |_| ()).collect()
         };
         assert_eq!(paths(b"a\r\n\nb c", false), [PathBuf::from("a"), PathBuf::from("b c")]);
+        assert_eq!(paths(b"\xef\xbb\xbfa\r\n\xef\xbb\xbfb", false)[0], PathBuf::from("a"));
         assert_eq!(paths(b"a\nb\0c\r\0", true), [PathBuf::from("a\nb"), PathBuf::from("c\r")]);
     }
 }

@@ -79,3 +79,32 @@ fn a_failed_output_is_2_and_leaves_no_file() {
     assert!(stderr(&output).contains("cannot write"), "{}", stderr(&output));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn an_error_says_its_place_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.dmp");
+    fs::write(&file, "MDMP").unwrap();
+    let output = ran(&["analyze", file.to_str().unwrap()]);
+    let told = stderr(&output);
+    assert!(told.ends_with("a.dmp: header at offset 0x0: expected 32 bytes, found 4\n"), "{told}");
+}
+
+#[test]
+fn a_scan_of_standard_input_is_told_what_reads_it() {
+    let output = ran(&["scan", "-"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(2), ""));
+    assert!(stderr(&output).contains("csdump analyze - reads standard input"), "{output:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_that_is_a_folder_is_one_sentence_that_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().to_str().unwrap();
+    let output = ran(&["scan", "--resume", name, name]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert_eq!((told.matches("Is a directory").count(), told.lines().count()), (1, 1), "{told}");
+    assert!(told.starts_with(&format!("csdump: cannot keep the results in {name}: ")), "{told}");
+}
