@@ -3,6 +3,7 @@
 //! Names from a dump never become paths: they are only compared with what a folder holds.
 
 use super::file::ImageFile;
+use super::relocation::MAX_COPIED;
 use crate::dump::container::map_file;
 use crate::dump::memory::Region;
 use crate::dump::modules::Module;
@@ -70,7 +71,7 @@ impl Folders {
         let is_used = |path: &PathBuf| found.files.iter().any(|file| file.path == *path);
         let candidates = self.candidates(module).into_iter().filter(|path| !is_used(path));
         for path in candidates.collect::<Vec<_>>() {
-            match opened(&path, module) {
+            match opened(&path, module, MAX_COPIED.saturating_sub(found.copied())) {
                 Ok(image) => {
                     let name = module.file_name().to_owned();
                     return found.files.push(FoundFile { module: name, path, image });
@@ -102,6 +103,11 @@ impl Found {
     pub fn regions(&self) -> impl Iterator<Item = Region<'_>> {
         self.files.iter().flat_map(|file| file.image.regions())
     }
+
+    /// How many bytes of the files are copied.
+    fn copied(&self) -> usize {
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.image.copied()))
+    }
 }
 
 /// What a folder holds, by names in lower case: two names may differ in case alone.
@@ -118,11 +124,11 @@ fn entries(folder: &Path) -> io::Result<Entries> {
     Ok(found)
 }
 
-/// Opens a file, if it is the module's.
-fn opened(path: &Path, module: &Module) -> Result<ImageFile<Mmap>, String> {
+/// Opens a file, if it is the module's, and moving it copies no more than `room` bytes.
+fn opened(path: &Path, module: &Module, room: usize) -> Result<ImageFile<Mmap>, String> {
     let limits = Limits { max_file: MAX_FILE, ..Limits::default() };
     let map = map_file(path, &limits).map_err(|error| error.to_string())?;
-    ImageFile::of(map, module).map_err(|error| error.to_string())
+    ImageFile::of(map, module, room).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
