@@ -4,7 +4,7 @@
 //! Format" (learn.microsoft.com/windows/win32/debug/pe-format).
 
 use super::ImageError;
-use super::layout::{MAX_HEADERS, Part, clipped, parts_of};
+use super::layout::{MAX_HEADERS, Part, clipped, needed, parts_of};
 use super::pe::{DirectoryKind, Image};
 use super::relocation::relocated;
 use crate::dump::memory::{AddressSpace, MemorySource, Region};
@@ -60,6 +60,18 @@ pub enum FileError {
         /// `ImageBase` of the file.
         linked: u64,
     },
+    /// As [`Self::NotMovable`], of a file that lacks its end, where the relocations are.
+    #[error(
+        "it is {cut_off}, and without its relocations it cannot be moved from {linked:#x} to {loaded:#x}"
+    )]
+    NoRelocations {
+        /// What is lacking.
+        cut_off: CutOff,
+        /// The module's address.
+        loaded: u64,
+        /// `ImageBase` of the file.
+        linked: u64,
+    },
     /// Pointers in so many of its pages are to be changed that their copies would not be small.
     #[error(
         "moving it from {linked:#x} to {loaded:#x} would take more than the {room} bytes that are left for copies"
@@ -74,11 +86,22 @@ pub enum FileError {
     },
 }
 
+/// A file that ends before its sections do: a copy that did not come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cut off: its sections need {needed} bytes, it has {held}")]
+pub struct CutOff {
+    /// Bytes up to the end of its headers and sections.
+    pub needed: u64,
+    /// Its size in bytes.
+    pub held: u64,
+}
+
 /// What a file holds of a module, by address.
 #[derive(Debug)]
 pub struct ImageFile<B> {
     bytes: B,
     parts: Vec<Part>,
+    cut_off: Option<CutOff>,
 }
 
 impl<B: AsRef<[u8]>> ImageFile<B> {
@@ -116,8 +139,10 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
         let parts = parts_of(file, &image);
         let held = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.range.len()));
         (held <= file.len()).then_some(()).ok_or(FileError::Overlapping)?;
-        let parts = relocated(file, parts, &image, module.base, room)?;
-        let laid_out = Self { bytes, parts };
+        let cut_off = cut_off(file, &image);
+        let parts = relocated(file, parts, &image, module.base, room)
+            .map_err(|error| error.of_cut_off(cut_off))?;
+        let laid_out = Self { bytes, parts, cut_off };
         let found = debug_id(&AddressSpace::new(laid_out.regions()), &image);
         match (found, module.debug_id.clone()) {
             (Some(found), Some(expected)) if found != expected => {
@@ -136,10 +161,32 @@ impl<B: AsRef<[u8]>> ImageFile<B> {
         })
     }
 
+    /// Whether the file lacks something at its end. What it has is used all the same.
+    pub fn cut_off(&self) -> Option<CutOff> {
+        self.cut_off
+    }
+
     /// How many bytes are copied, because they differ from the file's.
     pub fn copied(&self) -> usize {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.copied()))
     }
+}
+
+impl FileError {
+    /// The reason, of a file that was cut off.
+    fn of_cut_off(self, cut_off: Option<CutOff>) -> Self {
+        match (self, cut_off) {
+            (Self::NotMovable { loaded, linked }, Some(cut_off)) => {
+                Self::NoRelocations { cut_off, loaded, linked }
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+fn cut_off(file: &[u8], image: &Image) -> Option<CutOff> {
+    let (needed, held) = (needed(image), file.len() as u64);
+    (needed > held).then_some(CutOff { needed, held })
 }
 
 /// The id of an image's CodeView record, as Breakpad writes it: `IMAGE_DEBUG_DIRECTORY` has the kind at +12, the record's size at +16 and its RVA
@@ -239,7 +286,11 @@ mod tests {
         // Cut off before the relocations, which stand at 0x7400 of the file.
         let mut short = builder().file(LINKED, STAMP);
         short.truncate(0x7408);
-        assert!(matches!(of(short), Err(FileError::NotMovable { .. })));
+        assert_eq!(
+            of(short).unwrap_err().to_string(),
+            "it is cut off: its sections need 62464 bytes, it has 29704, and without its relocations it cannot be moved from 0x180000000 to \
+             0x140000000"
+        );
         let mut overlapping = builder().file(PeBuilder::BASE, STAMP);
         // Both sections from the beginning of the file on.
         for header in [0x188, 0x188 + 40] {
@@ -247,6 +298,25 @@ mod tests {
         }
         overlapping.truncate(0x8000);
         assert_eq!(of(overlapping), Err(FileError::Overlapping));
+    }
+
+    #[test]
+    fn what_a_file_that_was_cut_off_still_holds_is_used() {
+        let of = |len: usize| {
+            let mut bytes = builder().file(PeBuilder::BASE, STAMP);
+            assert_eq!(bytes.len(), 0xF400);
+            bytes.truncate(len);
+            ImageFile::of(bytes, &module(), MAX_COPIED).unwrap()
+        };
+        assert_eq!(of(0xF400).cut_off(), None);
+        let cut = of(0x1000);
+        assert_eq!(cut.cut_off(), Some(CutOff { needed: 0xF400, held: 0x1000 }));
+        assert_eq!(space(&cut).u16(PeBuilder::BASE + 0x1000), Some(0xC3CC));
+        // A section behind the end of the file.
+        let mut bytes = builder().file(PeBuilder::BASE, STAMP);
+        bytes[0x188 + 60..0x188 + 64].copy_from_slice(&0x10_0000_u32.to_le_bytes());
+        let beyond = ImageFile::of(bytes, &module(), MAX_COPIED).unwrap();
+        assert_eq!(beyond.cut_off(), Some(CutOff { needed: 0x10_D000, held: 0xF400 }));
     }
 
     #[test]

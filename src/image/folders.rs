@@ -2,7 +2,7 @@
 //!
 //! Names from a dump never become paths: they are only compared with what a folder holds.
 
-use super::file::ImageFile;
+use super::file::{CutOff, ImageFile};
 use super::relocation::MAX_COPIED;
 use crate::dump::container::map_file;
 use crate::dump::memory::Region;
@@ -40,7 +40,7 @@ pub struct FoundFile {
 pub struct Found {
     /// Those that are used.
     pub files: Vec<FoundFile>,
-    /// Those that are not, and why: one sentence each.
+    /// Those that are not, and why; and what those that are used lack: one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -71,18 +71,28 @@ impl Folders {
         let is_used = |path: &PathBuf| found.files.iter().any(|file| file.path == *path);
         let candidates = self.candidates(module).into_iter().filter(|path| !is_used(path));
         for path in candidates.collect::<Vec<_>>() {
+            if !path.is_file() {
+                refused.push(format!("{}: not used: it is no file", path.display()));
+                continue;
+            }
             match opened(&path, module, MAX_COPIED.saturating_sub(found.copied())) {
                 Ok(image) => {
+                    let lacking = |cut_off: CutOff| format!("{}: {cut_off}", path.display());
+                    found.warnings.extend(image.cut_off().map(lacking));
                     let name = module.file_name().to_owned();
                     return found.files.push(FoundFile { module: name, path, image });
                 }
                 Err(reason) => refused.push(format!("{}: not used: {reason}", path.display())),
             }
         }
-        found.warnings.extend(refused);
+        for warning in refused {
+            if !found.warnings.contains(&warning) {
+                found.warnings.push(warning);
+            }
+        }
     }
 
-    /// Files with the module's name.
+    /// What has the module's name: files, and what only looks like one.
     fn candidates(&self, module: &Module) -> Vec<PathBuf> {
         let name = module.file_name().to_ascii_lowercase();
         let named = |held: &Entries| held.get(&name).cloned().unwrap_or_default();
@@ -93,8 +103,7 @@ impl Folders {
             build.flat_map(|build| named(&entries(&build).unwrap_or_default())).collect::<Vec<_>>()
         };
         let all = self.entries.iter().flat_map(named);
-        let all = all.flat_map(|path| if path.is_dir() { in_store(&path) } else { vec![path] });
-        all.filter(|path| path.is_file()).collect()
+        all.flat_map(|path| if is_store(&path) { in_store(&path) } else { vec![path] }).collect()
     }
 }
 
@@ -122,6 +131,14 @@ fn entries(folder: &Path) -> io::Result<Entries> {
     }
     found.values_mut().for_each(|paths| paths.sort());
     Ok(found)
+}
+
+/// Whether a folder is one of a symbol store: it holds builds, by time stamp and size, or nothing.
+fn is_store(path: &Path) -> bool {
+    let is_build = |name: &String| {
+        (9..=16).contains(&name.len()) && name.bytes().all(|digit| digit.is_ascii_hexdigit())
+    };
+    path.is_dir() && entries(path).is_ok_and(|held| held.is_empty() || held.keys().any(is_build))
 }
 
 /// Opens a file, if it is the module's, and moving it copies no more than `room` bytes.
@@ -186,6 +203,50 @@ mod tests {
         assert!(warning.contains("app.exe: not used: it is another build"), "{warning}");
         fs::write(flat.path().join("app.exe"), b"").unwrap();
         assert_eq!(looked_for(flat.path()).warnings.len(), 1, "an empty file");
+    }
+
+    #[test]
+    fn a_file_that_was_cut_off_is_used_and_that_is_said() {
+        let flat = tempfile::tempdir().unwrap();
+        fs::write(flat.path().join("app.exe"), &file(STAMP)[..3000]).unwrap();
+        let found = looked_for(flat.path());
+        assert_eq!(found.files.len(), 1);
+        let warning = found.warnings.first().unwrap();
+        let end = "app.exe: cut off: its sections need 62464 bytes, it has 3000";
+        assert!(warning.ends_with(end), "{warning}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_skipped_and_that_is_said() {
+        let flat = tempfile::tempdir().unwrap();
+        let named = flat.path().join("app.exe");
+        fs::create_dir(&named).unwrap();
+        assert_eq!(looked_for(flat.path()).warnings, Vec::<String>::new(), "an empty store");
+        fs::create_dir(named.join("5F3B0C1B10000")).unwrap();
+        assert_eq!(looked_for(flat.path()).warnings, Vec::<String>::new(), "of another build");
+        let build = named.join("5F3B0C1A10000").join("app.exe");
+        fs::create_dir_all(&build).unwrap();
+        let said = |found: &Found| {
+            found.files.is_empty()
+                && found.warnings.len() == 1
+                && found.warnings.iter().all(|warning| warning.ends_with("not used: it is no file"))
+        };
+        assert!(said(&looked_for(flat.path())), "a folder in the store's place of a file");
+        let other = tempfile::tempdir().unwrap();
+        fs::create_dir_all(other.path().join("app.exe").join("src")).unwrap();
+        assert!(said(&looked_for(other.path())), "a folder of something else");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_that_leads_back_is_skipped() {
+        let flat = tempfile::tempdir().unwrap();
+        let named = flat.path().join("app.exe");
+        std::os::unix::fs::symlink(&named, &named).unwrap();
+        assert_eq!(looked_for(flat.path()).warnings.len(), 1);
+        fs::remove_file(&named).unwrap();
+        std::os::unix::fs::symlink(flat.path(), &named).unwrap();
+        assert_eq!(looked_for(flat.path()).warnings.len(), 1);
     }
 
     #[test]

@@ -82,6 +82,16 @@ pub(super) fn parts_of(file: &[u8], image: &Image) -> Vec<Part> {
     parts
 }
 
+/// How many bytes a file has that was not cut off: up to the end of its headers and of what it holds of every section.
+pub(super) fn needed(image: &Image) -> u64 {
+    let end = |section: &Section| match raw_size(section) {
+        0 => 0,
+        size => u64::from(raw_pointer(section)).saturating_add(size.into()),
+    };
+    let sections = image.sections.iter().map(end).max().unwrap_or(0);
+    sections.max(image.header_size.into())
+}
+
 /// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots, which can be left out
 /// where the image says which they are.
 fn is_constant(section: &Section, knows_slots: bool) -> bool {
@@ -90,12 +100,19 @@ fn is_constant(section: &Section, knows_slots: bool) -> bool {
 
 /// Where the file holds the bytes of a section that has room for so many.
 pub(super) fn raw_data(file: &[u8], section: &Section, room: u32) -> Range<usize> {
-    let pointer = section.raw_pointer & !(FILE_UNIT.saturating_sub(1));
-    let size = match section.virtual_size {
+    clipped(file, raw_pointer(section), raw_size(section).min(room))
+}
+
+fn raw_pointer(section: &Section) -> u32 {
+    section.raw_pointer & !FILE_UNIT.saturating_sub(1)
+}
+
+/// How much of a section is in the file, without what fills it up to a unit.
+fn raw_size(section: &Section) -> u32 {
+    match section.virtual_size {
         0 => section.raw_size,
         size => size.min(section.raw_size),
-    };
-    clipped(file, pointer, size.min(room))
+    }
 }
 
 /// Up to `len` bytes at an offset, as far as there are so many.
