@@ -41,45 +41,54 @@ impl Part {
         };
         Self { base: from.max(self.base), range: at(from)..at(until), patched: None }
     }
+
+    /// What the file holds of it before and behind a hole; one of them is empty, and the other all of it, where the hole lies elsewhere.
+    fn without(&self, hole: &Range<u64>) -> [Self; 2] {
+        [self.between(self.base, hole.start), self.between(hole.end, self.end())]
+    }
 }
 
 /// The headers, and the sections that are constant, by address, without the import address table: a file has names there, the process
 /// addresses.
 pub(super) fn parts_of(file: &[u8], image: &Image) -> Vec<Part> {
-    let slots = image.directory(DirectoryKind::ImportAddressTable).ok();
-    let end = u32::try_from(image.size).unwrap_or(u32::MAX);
-    // Where the next section begins, another ends.
-    let room = |from: u32| {
-        let next = image.sections.iter().map(|section| section.virtual_address);
-        next.filter(|next| *next > from).min().unwrap_or(end).min(end).saturating_sub(from)
-    };
-    let headers = (image.base, clipped(file, 0, image.header_size.min(MAX_HEADERS).min(room(0))));
+    let slots = import_slots(image);
     let is_taken = |section: &&Section| is_constant(section, slots.is_some());
-    let sections = image.sections.iter().filter(is_taken).filter_map(|section| {
-        let bytes = raw_data(file, section, room(section.virtual_address));
-        Some((image.address(section.virtual_address)?, bytes))
-    });
-    let slots = slots.and_then(|table| {
-        let start = image.address(table.rva)?;
-        Some((start, start.saturating_add(u64::from(table.size))))
-    });
-    let (start, end) = slots.unwrap_or((u64::MAX, u64::MAX));
-    let around_slots = |(base, range): (u64, Range<usize>)| {
-        let at = |address: u64| {
-            let offset = usize::try_from(address.saturating_sub(base)).unwrap_or(usize::MAX);
-            range.start.saturating_add(offset).min(range.end)
-        };
-        let (before, behind) = (at(start), at(end));
-        let skipped = behind.saturating_sub(range.start) as u64;
-        [(base, range.start..before), (base.saturating_add(skipped), behind..range.end)]
+    let sections = image.sections.iter().filter(is_taken);
+    let sections = sections.filter_map(|section| section_of(file, image, section));
+    let whole = std::iter::once(headers_of(file, image)).chain(sections);
+    let mut parts: Vec<Part> = match &slots {
+        Some(slots) => whole.flat_map(|part| part.without(slots)).collect(),
+        None => whole.collect(),
     };
-    let all = std::iter::once(headers).chain(sections).flat_map(around_slots);
-    let mut parts: Vec<Part> = all
-        .filter(|(_, range)| !range.is_empty())
-        .map(|(base, range)| Part { base, range, patched: None })
-        .collect();
+    parts.retain(|part| !part.range.is_empty());
     parts.sort_by_key(|part| part.base);
+    // Of two sections at one address, which only a damaged file has, one is enough.
+    parts.dedup_by_key(|part| part.base);
     parts
+}
+
+fn headers_of(file: &[u8], image: &Image) -> Part {
+    let size = image.header_size.min(MAX_HEADERS).min(room_at(image, 0));
+    Part { base: image.base, range: clipped(file, 0, size), patched: None }
+}
+
+fn section_of(file: &[u8], image: &Image, section: &Section) -> Option<Part> {
+    let range = raw_data(file, section, room_at(image, section.virtual_address));
+    Some(Part { base: image.address(section.virtual_address)?, range, patched: None })
+}
+
+/// How many bytes there are from an RVA to the next section, or to the end: where the next begins, another ends.
+fn room_at(image: &Image, rva: u32) -> u32 {
+    let end = u32::try_from(image.size).unwrap_or(u32::MAX);
+    let next = image.sections.iter().map(|section| section.virtual_address);
+    next.filter(|next| *next > rva).min().unwrap_or(end).min(end).saturating_sub(rva)
+}
+
+/// The addresses of the import address table, where the image says which they are.
+fn import_slots(image: &Image) -> Option<Range<u64>> {
+    let table = image.directory(DirectoryKind::ImportAddressTable).ok()?;
+    let start = image.address(table.rva)?;
+    Some(start..start.saturating_add(table.size.into()))
 }
 
 /// How many bytes a file has that was not cut off: up to the end of its headers and of what it holds of every section.
@@ -92,8 +101,8 @@ pub(super) fn needed(image: &Image) -> u64 {
     sections.max(image.header_size.into())
 }
 
-/// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots, which can be left out
-/// where the image says which they are.
+/// Whether a section holds the file's bytes as long as the module is loaded. `.idata` may be writable, for the sake of its slots, which can
+/// be left out where the image says which they are.
 fn is_constant(section: &Section, knows_slots: bool) -> bool {
     !section.is_writable() || section.name == ".idata" && knows_slots
 }

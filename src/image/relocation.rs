@@ -9,7 +9,7 @@ use crate::dump::bytes::{u16_at, u32_at};
 use crate::dump::memory::PointerWidth;
 use std::collections::BTreeMap;
 
-/// Most bytes that are copied for the files of one dump, half of what csdump may take. Of the pages of a DLL a tenth have pointers.
+/// Most bytes that are copied for the files of one dump: half of the memory that csdump may take for it.
 pub(super) const MAX_COPIED: usize = 32 << 20;
 /// What is copied at once, in bytes: a page, as relocation tables have it.
 const PAGE: u64 = 1 << 12;
