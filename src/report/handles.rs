@@ -3,7 +3,7 @@
 use super::history;
 use super::model::{OperationInfo, SCHEMA_VERSION};
 use crate::analysis;
-use crate::critsec::handle;
+use crate::critsec::handle::{self, HandleState};
 use crate::dump::Dump;
 use crate::dump::handles::{Handle, HandleTable};
 use serde::Serialize;
@@ -62,6 +62,9 @@ pub struct HandleRow {
 pub struct AskedHandle {
     /// Its value as it was asked for.
     pub value: String,
+    /// The value that was looked up, where it is another: without the two lowest bits, which Windows ignores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
     /// As `handle.state` of a report.
     pub state: String,
     /// As `handle.history` of a report.
@@ -106,16 +109,29 @@ pub fn report(dump: &Dump<'_>, path: String, asked: Option<u64>) -> HandlesRepor
 }
 
 fn asked_handle(dump: &Dump<'_>, value: u64) -> AskedHandle {
-    let found = analysis::handle_history(dump, value);
+    let slot = slot_of(dump, value);
+    let found = analysis::handle_history(dump, slot);
     let found = found.as_ref();
     AskedHandle {
         value: format!("{value:#x}"),
-        state: handle::check(dump, value).as_str().into(),
+        slot: (slot != value).then(|| format!("{slot:#x}")),
+        state: state(dump, slot).as_str().into(),
         history: found.map_or_else(Vec::new, history::lines),
         history_order: found.and_then(history::order),
         history_total: found.and_then(history::total),
         operations: found.map_or_else(Vec::new, |found| history::operations(dump, found)),
     }
+}
+
+/// The value without the two lowest bits, which the program may use and the kernel ignores; -1 is looked up as it is.
+fn slot_of(dump: &Dump<'_>, value: u64) -> u64 {
+    let is_special = value == dump.system.pointer_width.all_ones();
+    if is_special { value } else { value & !3 }
+}
+
+/// As of a section's handle; but 0, which in a section stands for no event yet, is no handle.
+fn state(dump: &Dump<'_>, slot: u64) -> HandleState {
+    if slot == 0 { HandleState::NotAHandle } else { handle::check(dump, slot) }
 }
 
 fn row(handle: &Handle) -> HandleRow {

@@ -56,6 +56,13 @@ pub fn render(line: &Line, layout: Layout) -> String {
     }
 }
 
+/// A number of things, in the singular where it is one.
+fn counted(count: impl Into<u64>, thing: &str) -> String {
+    let count = count.into();
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
 /// One line, safe for a terminal: which dump could not be read, why, and where in it.
 #[must_use]
 pub fn error_sentence(error: &ErrorLine) -> String {

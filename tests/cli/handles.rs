@@ -74,3 +74,25 @@ fn nothing_there_is_1_and_an_error_is_2() {
     let line: Value = serde_json::from_str(stdout(&error)).unwrap();
     assert_eq!((error.status.code(), &line["type"]), (Some(2), &"error".into()));
 }
+
+#[test]
+fn the_two_lowest_bits_are_ignored_and_that_is_said() {
+    let file = dump("t-closed-plugin-x64-trace-code");
+    let json = |handle: &str| -> Value {
+        let output = ran(&["handles", &file, handle, "--format", "json"]);
+        serde_json::from_str(stdout(&output)).unwrap()
+    };
+    let (exact, tagged) = (json("0x3c"), json("0x3f"));
+    assert_eq!(tagged["asked"]["value"], "0x3f");
+    assert_eq!((&tagged["asked"]["slot"], &exact["asked"]["slot"]), (&"0x3c".into(), &Value::Null));
+    for field in ["state", "history", "operations"] {
+        assert_eq!(tagged["asked"][field], exact["asked"][field], "{field}");
+    }
+    let text = ran(&["handles", &file, "0x3f"]);
+    for part in ["its slot is empty", "0x3c: Windows ignores the two lowest bits", "HISTORY"] {
+        assert!(stdout(&text).contains(part), "{part}\n{}", stdout(&text));
+    }
+    for none in ["0", "3"] {
+        assert_eq!(json(none)["asked"]["state"], "not-a-handle", "{none}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::history::remark_of;
 use super::page::Page;
-use super::{Layout, stack, wording};
+use super::{Layout, counted, stack, wording};
 use crate::report::escape;
 use crate::report::handles::{AskedHandle, HandleRow, HandlesReport};
 
@@ -24,7 +24,8 @@ pub fn render(report: &HandlesReport, layout: Layout) -> String {
 fn all(page: &mut Page, report: &HandlesReport) {
     page.paragraph(&match report.open {
         None => "The dump has no handle table (HandleDataStream).".to_owned(),
-        Some(count) => format!("{count} open handles{}", traced(report)),
+        Some(0) => format!("{EMPTY}{}", traced(report)),
+        Some(count) => format!("{}{}", counted(count as u64, "open handle"), traced(report)),
     });
     if report.handles.is_empty() {
         return;
@@ -37,14 +38,21 @@ fn all(page: &mut Page, report: &HandlesReport) {
     );
 }
 
+/// What is said of a stream of handles without any: every process has some, so that the dump's writer left them out.
+const EMPTY: &str = "The dump's handle table (HandleDataStream) is empty";
+
 /// Widths of all columns but the last, in characters.
 const WIDTHS: [u16; 5] = [12, 22, 12, 9, 10];
 
 fn traced(report: &HandlesReport) -> String {
     report.traced.map_or_else(
         || "; no history was recorded.".to_owned(),
-        |count| {
-            format!("; {count} operations are recorded, csdump handles DUMP HANDLE shows them.")
+        |count| match count {
+            0 => "; no operation was recorded.".to_owned(),
+            1 => "; 1 operation is recorded, csdump handles DUMP HANDLE shows it.".to_owned(),
+            _ => {
+                format!("; {count} operations are recorded, csdump handles DUMP HANDLE shows them.")
+            }
         },
     )
 }
@@ -63,14 +71,17 @@ fn cells(row: &HandleRow) -> Vec<String> {
 
 fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
     page.heading("HANDLE", &asked.value);
-    let mut rows = vec![("state", wording::handle_state(&asked.state, true).to_owned())];
+    let mut rows = vec![("state", state(report, asked))];
+    rows.extend(asked.slot.as_ref().map(|slot| {
+        ("looked up", format!("{slot}: Windows ignores the two lowest bits of a handle"))
+    }));
     if let Some(row) = report.handles.first() {
         rows.extend([
             ("type", row.type_name.clone().unwrap_or_default()),
             ("name", row.name.clone().unwrap_or_default()),
             ("access", row.granted_access.clone()),
             ("attributes", row.attributes.clone()),
-            ("counts", format!("{} handles, {} pointers", row.handle_count, row.pointer_count)),
+            ("counts", counts(row)),
             ("event", row.event.clone().unwrap_or_default()),
         ]);
         rows.retain(|(_, value)| !value.is_empty());
@@ -80,6 +91,8 @@ fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
         page.blank();
         page.paragraph(&match report.traced {
             None => "The dump has no handle trace (HandleOperationListStream): its history was not recorded.".to_owned(),
+            Some(0) => "The dump's handle trace (HandleOperationListStream) is empty: no operation was recorded.".to_owned(),
+            Some(1) => "The one recorded operation is not on it; older ones are not kept.".to_owned(),
             Some(count) => format!("None of the {count} recorded operations is on it; older ones are not kept."),
         });
         return;
@@ -91,6 +104,18 @@ fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
         page.paragraph(line);
         page.one_line_rows(operation.frames.iter().map(stack::brief));
     }
+}
+
+fn state(report: &HandlesReport, asked: &AskedHandle) -> String {
+    match (asked.state.as_str(), report.open) {
+        ("unknown", Some(0)) => format!("unknown: {}", EMPTY.replacen("The", "the", 1)),
+        (state, _) => wording::handle_state(state, true).to_owned(),
+    }
+}
+
+fn counts(row: &HandleRow) -> String {
+    let handles = counted(row.handle_count, "handle");
+    format!("{handles}, {}", counted(row.pointer_count, "pointer"))
 }
 
 #[cfg(test)]
@@ -138,10 +163,30 @@ mod tests {
     }
 
     #[test]
+    fn a_table_without_entries_is_said_to_be_empty() {
+        let asked = AskedHandle {
+            value: "0x1b".to_owned(),
+            slot: Some("0x18".to_owned()),
+            state: "unknown".to_owned(),
+            history: Vec::new(),
+            history_order: None,
+            history_total: None,
+            operations: Vec::new(),
+        };
+        for asked in [None, Some(asked)] {
+            let text = render(&report(Vec::new(), asked), Layout::default());
+            assert!(text.contains("he dump's handle table (HandleDataStream) is empty"), "{text}");
+        }
+        let text = render(&report(vec![row(4, "Event")], None), Layout::default());
+        assert!(text.starts_with("1 open handle;"), "{text}");
+    }
+
+    #[test]
     fn names_cannot_steer_the_terminal() {
         let hostile = "a\u{1b}[2J\u{202e}\u{9b}31m\r\nb";
         let asked = AskedHandle {
             value: "0x4".to_owned(),
+            slot: None,
             state: hostile.to_owned(),
             history: vec![hostile.to_owned()],
             history_order: Some(hostile.to_owned()),
