@@ -20,6 +20,8 @@ use std::sync::OnceLock;
 const FIRST_SCREEN: usize = 24;
 /// Probability from which a cause counts as named.
 const CONFIDENT: f64 = 0.9;
+/// Of so many dumps the handles of one are validated: each takes a process of its own.
+const HANDLES_STEP: usize = 40;
 
 /// All labelled dumps, and the real ones where they are on this machine.
 fn dumps() -> Vec<PathBuf> {
@@ -87,6 +89,28 @@ fn every_line_is_valid_by_the_schema_that_csdump_prints() {
     let mut bad = lines()[0].1.clone();
     bad.as_object_mut().unwrap().remove("outcome");
     assert!(!validator.is_valid(&bad));
+}
+
+#[test]
+fn the_handles_of_every_dump_are_valid_by_it_too() {
+    let schema: Value = serde_json::from_str(&csdump(&["schema"], &[])).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let labels = support::labels().into_iter().filter(|label| label.text("split") != "unseen");
+    let paths: Vec<PathBuf> = labels.map(|label| label.path).collect();
+    let is_traced = |path: &&PathBuf| path.to_string_lossy().contains("-trace");
+    let traced = paths.iter().filter(is_traced).take(4);
+    let mut histories = 0;
+    for dump in paths.iter().step_by(HANDLES_STEP).chain(traced) {
+        let name = dump.to_str().unwrap();
+        for asked in [&["0x3c"][..], &["0x3d"], &[]] {
+            let args = [&["handles", "--format", "json", name], asked].concat();
+            let line: Value = serde_json::from_str(&csdump(&args, &[])).unwrap();
+            let errors: Vec<_> = validator.iter_errors(&line).map(|e| e.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{name} {asked:?}");
+            histories += usize::from(line["asked"]["operations"][0].is_object());
+        }
+    }
+    assert!(histories > 0, "no history was validated");
 }
 
 #[test]

@@ -6,13 +6,15 @@ use crate::analysis;
 use crate::critsec::handle::{self, HandleState};
 use crate::dump::Dump;
 use crate::dump::handles::{Handle, HandleTable};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What `csdump handles` says of a dump.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HandlesReport {
     /// Always `handles`.
     #[serde(rename = "type")]
+    #[schemars(extend("const" = "handles"))]
     pub kind: &'static str,
     /// Version of the JSON.
     pub schema_version: u32,
@@ -34,7 +36,7 @@ pub struct HandlesReport {
 }
 
 /// An open handle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HandleRow {
     /// Its value.
     pub value: String,
@@ -58,7 +60,7 @@ pub struct HandleRow {
 }
 
 /// A handle that was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AskedHandle {
     /// Its value as it was asked for.
     pub value: String,

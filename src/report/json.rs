@@ -4,12 +4,13 @@ use std::io;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema};
+use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::escape;
+use super::handles::HandlesReport;
 use super::model::Line;
 
 /// `line` as JSON with a line end: on one line, or indented when `pretty`.
@@ -34,19 +35,26 @@ pub fn render_value<T: Serialize>(line: &T, pretty: bool) -> Result<String, serd
     String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
-/// The JSON Schema (draft 2020-12) of a [`Line`].
+/// The JSON Schema (draft 2020-12) of all that csdump prints as JSON: a [`Line`], or a [`HandlesReport`].
 #[must_use]
 pub fn schema() -> Value {
-    schema_of::<Line>()
-}
-
-fn schema_of<T: JsonSchema>() -> Value {
-    SchemaSettings::draft2020_12()
+    let mut generator = SchemaSettings::draft2020_12()
         .for_serialize()
         .with_transform(RecursiveTransform(NeverNull))
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
+        .into_generator();
+    let handles = handles_schema(&mut generator);
+    let mut root = generator.into_root_schema_for::<Line>();
+    if let Some(Value::Array(lines)) = root.get_mut("oneOf") {
+        lines.push(handles);
+    }
+    root.to_value()
+}
+
+/// The handles are a line of `csdump handles` alone; one among the `Line`s would have to be told apart by all who read those.
+fn handles_schema(generator: &mut SchemaGenerator) -> Value {
+    let mut handles = generator.subschema_for::<HandlesReport>();
+    handles.insert("description".to_owned(), "The handles of one dump, or one of them.".into());
+    handles.to_value()
 }
 
 /// Takes `null` out of the schema of an optional field: what is not known is absent, never `null`.
