@@ -73,7 +73,10 @@ fn debug_record(record: Option<&DebugRecordInfo>) -> String {
             record.critical_section.iter().map(|address| format!(", {}", escape::name(address))),
         );
     }
-    text.extend(record.contention_count.map(|count| format!(", contended {count} times")));
+    text.extend(record.contention_count.map(|count| match count {
+        1 => ", contended once".to_owned(),
+        count => format!(", contended {count} times"),
+    }));
     text
 }
 
