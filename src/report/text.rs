@@ -8,6 +8,7 @@ mod explain;
 mod handles;
 mod history;
 mod page;
+mod places;
 pub(super) mod section;
 pub(super) mod stack;
 pub(super) mod summary;

@@ -53,9 +53,7 @@ pub(super) fn ranking(page: &mut Page, report: &Report) {
         page.rows([vec![share, format!("{}: {}", cause.id, cause.title)]]);
         page.rows(contributions(cause));
     }
-    if !unlikely.is_empty() {
-        page.rows([vec!["<1 %".to_owned(), names(&unlikely)]]);
-    }
+    page.rows(names(&unlikely));
 }
 
 fn side<'a>(
@@ -94,17 +92,22 @@ fn contributions(cause: &CauseInfo) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-fn names(causes: &[&CauseInfo]) -> String {
-    let names = causes.iter().map(|cause| {
+/// The unlikely causes: all that are possible in one row, and each that is excluded in a row of its own, with the reason.
+fn names(causes: &[&CauseInfo]) -> Vec<Vec<String>> {
+    let reason = |cause: &CauseInfo| {
         let excluded = cause.contradicting.iter().find(|found| found.weight.is_none());
-        excluded.map_or_else(
-            || escape::name(&cause.id),
-            |found| {
-                format!("{} (excluded: {})", escape::name(&cause.id), escape::name(&found.reason))
-            },
-        )
+        excluded.map(|found| found.reason.clone())
+    };
+    let possible = causes.iter().filter(|cause| reason(cause).is_none());
+    let possible: Vec<_> = possible.map(|cause| escape::name(&cause.id)).collect();
+    let possible = (!possible.is_empty()).then(|| possible.join(", "));
+    let excluded = causes.iter().filter_map(|cause| {
+        let reason = reason(cause)?;
+        Some(format!("{} (excluded: {reason})", escape::name(&cause.id)))
     });
-    names.collect::<Vec<_>>().join(", ")
+    let rows = possible.into_iter().chain(excluded).enumerate();
+    let share = |index: usize| if index == 0 { "<1 %" } else { "" };
+    rows.map(|(index, text)| vec![share(index).to_owned(), text]).collect()
 }
 
 fn bar(probability: f64) -> String {
@@ -123,6 +126,31 @@ mod tests {
             assert_eq!(bar(probability).chars().count(), BAR_WIDTH);
         }
         assert_eq!(bar(0.5), "##########..........");
+    }
+
+    #[test]
+    fn reasons_of_exclusions_are_not_cut() {
+        let cause = |id: &str, reason: Option<&str>| CauseInfo {
+            id: id.to_owned(),
+            contradicting: reason
+                .map(|reason| Contribution {
+                    finding: String::new(),
+                    weight: None,
+                    reason: reason.to_owned(),
+                })
+                .into_iter()
+                .collect(),
+            ..crate::report::fixture::diagnosed().verdict.unwrap().causes[0].clone()
+        };
+        let long = "an unmatched Leave raises nothing by itself, ".repeat(4);
+        let all = [cause("a", None), cause("b", Some(&long)), cause("c", None)];
+        let rows = names(&all.iter().collect::<Vec<_>>());
+        let excluded = format!("b (excluded: {long})");
+        assert_eq!(
+            rows,
+            [vec!["<1 %".to_owned(), "a, c".to_owned()], vec![String::new(), excluded]]
+        );
+        assert!(names(&[]).is_empty());
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn one(page: &mut Page, report: &HandlesReport, asked: &AskedHandle) {
     for (line, operation) in asked.history.iter().zip(&asked.operations) {
         page.blank();
         page.paragraph(line);
-        page.one_line_rows(operation.frames.iter().map(stack::brief));
+        page.one_line_rows(1, operation.frames.iter().map(stack::brief));
     }
 }
 

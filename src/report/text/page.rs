@@ -6,7 +6,7 @@ use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Column, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
-use super::{Layout, MAX_WIDTH, MIN_WIDTH};
+use super::{Layout, MAX_WIDTH, MIN_WIDTH, places};
 use crate::report::escape;
 
 /// Most rows that a table shows; what is beyond is counted in its last line. Enough for a deep stack, and
@@ -15,6 +15,10 @@ pub(in crate::report) const MAX_ROWS: usize = 48;
 
 /// Rows of a long table that are laid out together.
 const ROWS_AT_ONCE: usize = 1024;
+/// Columns before each cell of a table.
+const PADDING: u16 = 2;
+/// Stands for a space at which no line ends, as long as lines are made; what is written is a space.
+const NO_BREAK: char = '\u{a0}';
 /// Least width of a long table's last column.
 const MIN_LAST: u16 = 8;
 
@@ -56,7 +60,7 @@ impl Page {
     /// `text` over the full width, each line in `style`.
     pub(in crate::report) fn styled_paragraph(&mut self, text: &str, style: Style) {
         let mut table = self.new_table();
-        table.add_row([escape::cell(text)]);
+        table.add_row([cell(text)]);
         set_padding(&mut table, (0, 0));
         for line in table.lines() {
             self.line(&line, style);
@@ -82,26 +86,29 @@ impl Page {
     pub(in crate::report) fn rows(&mut self, rows: impl IntoIterator<Item = Vec<String>>) {
         let mut table = self.new_table();
         let rest = fill(&mut table, rows, |row| row);
-        set_padding(&mut table, (2, 0));
+        set_padding(&mut table, (PADDING, 0));
         if table.row_count() > 0 {
             table.lines().for_each(|line| self.line(&line, Style::new()));
         }
         self.rest(rest);
     }
 
-    /// A table of one line per row: what is too long is cut. Each row has its style.
-    pub(in crate::report) fn one_line_rows(
+    /// A table of one line per row: what is too long is cut. Each row has its style, and one column has the places of code, which are cut
+    /// before their offsets: those are what tells two places of one function apart.
+    pub(super) fn one_line_rows(
         &mut self,
+        places: usize,
         rows: impl IntoIterator<Item = (Vec<String>, Style)>,
     ) {
         let mut table = self.new_table();
-        let (rows, styles): (Vec<_>, Vec<_>) =
+        let (mut rows, styles): (Vec<_>, Vec<_>) =
             rows.into_iter().take(MAX_ROWS.saturating_add(1)).unzip();
+        places::fit(&mut rows, places, self.layout.width.into(), PADDING.into());
         let rest = fill(&mut table, rows, |mut row| {
             row.max_height(1);
             row
         });
-        set_padding(&mut table, (2, 0));
+        set_padding(&mut table, (PADDING, 0));
         for (line, style) in table.lines().zip(styles) {
             self.line(&line, style);
         }
@@ -115,7 +122,7 @@ impl Page {
         while rows.peek().is_some() {
             let mut table = self.new_table();
             for row in rows.by_ref().take(ROWS_AT_ONCE) {
-                let cells: Vec<String> = row.iter().map(|text| escape::cell(text)).collect();
+                let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
                 let mut row = Row::from(cells);
                 row.max_height(1);
                 table.add_row(row);
@@ -147,7 +154,7 @@ impl Page {
     }
 
     fn line(&mut self, line: &str, style: Style) {
-        let line = line.trim_end();
+        let line = line.trim_end().replace(NO_BREAK, " ");
         // Writing to a String cannot fail.
         let _ = if self.layout.colour && !style.is_plain() {
             writeln!(self.text, "{style}{line}{style:#}")
@@ -165,10 +172,15 @@ fn fill(
 ) -> bool {
     let mut rows = rows.into_iter();
     for row in rows.by_ref().take(MAX_ROWS) {
-        let cells: Vec<String> = row.iter().map(|text| escape::cell(text)).collect();
+        let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
         table.add_row(shape(Row::from(cells)));
     }
     rows.next().is_some()
+}
+
+/// `text` for a cell. A number and its percent sign stay on one line.
+fn cell(text: &str) -> String {
+    escape::cell(text).replace(" %", &format!("{NO_BREAK}%"))
 }
 
 fn set_padding(table: &mut Table, padding: (u16, u16)) {
@@ -200,10 +212,20 @@ mod tests {
     fn rows_of_one_line_stay_one_line() {
         let mut page = page(60);
         let row = vec!["0".to_owned(), "long name ".repeat(20), "0x1000".to_owned()];
-        page.one_line_rows([(row.clone(), Style::new()), (row, Style::new())]);
+        page.one_line_rows(1, [(row.clone(), Style::new()), (row, Style::new())]);
         let text = page.finish();
         assert_eq!(text.lines().count(), 2, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    }
+
+    #[test]
+    fn a_number_and_its_percent_sign_stay_on_one_line() {
+        for width in 40..60 {
+            let mut page = page(width);
+            page.paragraph("Right in this group of cases: handle-closed with >99 % and no other.");
+            let text = page.finish();
+            assert!(text.contains(">99 %") && !text.contains(NO_BREAK), "{text}");
+        }
     }
 
     #[test]
