@@ -11,6 +11,9 @@ use crate::report::model::{
 /// 8-byte pointers (critical-sections.md 1.1).
 const MAX_HEX: usize = 80;
 
+/// No process has so many threads: what is beyond is not a count of those that wait.
+const MOST_THREADS: u32 = 1 << 16;
+
 /// Writes the section's fields with their meaning.
 pub(super) fn section(page: &mut Page, report: &Report) {
     let Some(section) = &report.critical_section else { return };
@@ -89,6 +92,9 @@ fn lock_count(decoded: Option<&DecodedInfo>, encoding: Option<&str>) -> String {
         None => "",
     });
     text.push_str(&format!(", {} waiting", decoded.waiters));
+    if decoded.waiters > MOST_THREADS {
+        text.push_str(", which is no count of threads");
+    }
     text.extend(decoded.waiters_before.map(|count| format!(" ({count} before the call)")));
     text.extend(encoding.map(|encoding| format!("; encoding {}", escape::name(encoding))));
     text
