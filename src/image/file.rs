@@ -386,7 +386,8 @@ mod tests {
     }
 
     proptest! {
-        /// A damaged file, or one that is cut off, is laid out or refused, and never panics; no part is larger than the file.
+        /// A damaged file, or one that is cut off, is laid out or refused, and never panics; no part is larger than the file, and none
+        /// overlaps another.
         #[test]
         fn damage_is_survived(
             damage in prop::collection::vec((0_usize..0x400, any::<u32>()), 0..8),
@@ -404,6 +405,8 @@ mod tests {
             bytes.truncate(len);
             if let Ok(file) = ImageFile::of(&bytes, &module(), MAX_COPIED) {
                 prop_assert!(file.regions().all(|region| region.bytes.len() <= len));
+                let regions: Vec<_> = file.regions().collect();
+                prop_assert!(regions.windows(2).all(|pair| pair[0].end() <= pair[1].base));
             }
         }
     }
