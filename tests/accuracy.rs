@@ -207,6 +207,24 @@ fn a_call_through_a_register_is_proven() {
 }
 
 #[test]
+fn the_advice_is_for_the_exception_at_hand() {
+    for (label, report) in reports("memory-released", "wer") {
+        let captures: Vec<String> =
+            report.missing.iter().map(|missing| missing.capture_with.clone()).collect();
+        let all = [captures, report.next_steps].concat().join("\n");
+        assert!(!all.contains("-f C0000008"), "{}: {all}", label.name());
+    }
+    let any = |program: &str, kind: &str, begin: &str| {
+        let mut found = reports(program, kind).into_iter();
+        found.any(|(_, report)| report.next_steps.iter().any(|step| step.starts_with(begin)))
+    };
+    let capture = "Capture the next crash with everything in it: procdump -ma -e 1 -f C0000008";
+    assert!(any("closed", "normal", capture));
+    // It has all that a dump can have.
+    assert!(any("not-owner", "full", "The dump holds what a dump can hold"));
+}
+
+#[test]
 fn a_guessed_frame_of_the_system_is_no_caller() {
     let caller = |program: &str, kind: &str| -> Vec<Option<String>> {
         let found = reports(program, kind).into_iter();

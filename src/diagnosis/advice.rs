@@ -7,6 +7,7 @@ use crate::crash::exception::{
 };
 use crate::crash::operation::{Failure, OperationSource, is_handle_status};
 use crate::critsec::handle::{HandleState, is_plausible};
+use crate::dump::kind::MemoryKind;
 use crate::findings::history::{self, Closing};
 use crate::findings::{Case, EventMode, initialisation_trace};
 
@@ -47,6 +48,9 @@ const CAPTURE_32_BIT: &str = "a 32-bit writer: procdump -ma without -64, WER; a 
 
 /// What helps without another crash.
 const GIVE_IMAGES: &str = "Or run csdump again with the program's own files, of the same build, and that Windows's ntdll.dll: --images DIR. The dump does not hold their code.";
+
+/// What decides where the dump lacks nothing.
+const STOP_AT_MISTAKE: &str = "The dump holds what a dump can hold: another one will say no more. Run the program so that it stops at the mistake: Application Verifier with Handles, Heaps and Locks, or a debugger's ba w4 on the section from its initialisation on.";
 
 /// Whether the dump does not hold a module of the program's.
 fn lacks_code(case: Case<'_, '_>) -> bool {
@@ -150,8 +154,13 @@ pub fn missing(case: Case<'_, '_>) -> Vec<Missing> {
 pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
     let mut steps = Vec::new();
     if !diagnosis.decided {
-        let everything = capture_all(case.crash.exception.record.code);
-        steps.push(format!("Capture the next crash with everything in it: {everything}."));
+        let is_full = case.scene.dump.memory_kind == MemoryKind::Full;
+        if is_full && missing(case).is_empty() {
+            steps.push(STOP_AT_MISTAKE.into());
+        } else {
+            let everything = capture_all(case.crash.exception.record.code);
+            steps.push(format!("Capture the next crash with everything in it: {everything}."));
+        }
         if lacks_code(case) {
             steps.push(GIVE_IMAGES.into());
         }
@@ -168,7 +177,7 @@ pub fn next_steps(case: Case<'_, '_>, diagnosis: &Diagnosis) -> Vec<String> {
         let CauseSteps { find, mend } = cause_steps(*cause);
         steps.extend([find, mend].map(str::to_owned));
     }
-    if let Some(section) = case.section {
+    if let Some(section) = case.section.filter(|section| section.raw.is_some()) {
         steps.push(format!(
             "In WinDbg: !cs -s -o {:#x}; dx @$curprocess.Io.Handles.",
             section.address

@@ -25,7 +25,7 @@ const NAMED: f64 = 0.7;
 /// An undecided report names a cause only when it leads by this much.
 const LEAD: f64 = 0.1;
 /// An undecided report claims no cause with more than this.
-const CEILING: f64 = 0.85;
+pub const CEILING: f64 = 0.85;
 
 /// Why it happened.
 #[derive(Debug, Clone)]

@@ -57,8 +57,8 @@ pub(super) const ALL: &[Explanation] = &[
     },
     Explanation {
         subject: Finding(FindingId::HandleImplausible),
-        title: "The value cannot be a handle",
-        means: "Handles are multiples of 4 and small; this value has low bits set, is larger than handle tables grow, or is an address of this process's memory. ntdll stores 0, -1 or what NtCreateEvent gave it, and none of these is such a value.",
+        title: "The value is no handle that ntdll stores",
+        means: "The handles that the system gives out are multiples of 4 and small; this value has low bits set, is larger than handle tables grow, or is an address of this process's memory. ntdll stores 0, -1 or what NtCreateEvent gave it, and none of these is such a value.",
         arises: &[
             "LockSemaphore was overwritten: text, a pointer, a length.",
             "The memory was never initialised and holds old bytes.",

@@ -59,7 +59,7 @@ fn value_findings(
     if !is_plausible(case.scene.dump, value) {
         findings.push(Finding::new(
             FindingId::HandleImplausible,
-            format!("{value:#x} cannot be a handle: {}.", why_implausible(value)),
+            format!("{value:#x} is no handle that ntdll stores: {}.", why_implausible(value)),
             source,
         ));
         return;
@@ -92,7 +92,7 @@ fn value_findings(
 
 fn why_implausible(value: u64) -> &'static str {
     if !value.is_multiple_of(4) {
-        "handles are multiples of 4"
+        "those that the system gives out are multiples of 4"
     } else if value > LARGEST_HANDLE {
         "handle tables do not grow that far"
     } else {

@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::page::Page;
 use super::wording;
+use crate::diagnosis::CEILING;
 use crate::report::escape;
 use crate::report::model::{CrashInfo, Outcome, Report, Verdict};
 
@@ -75,7 +76,15 @@ fn confidence(page: &mut Page, verdict: &Verdict) {
         "medium" => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
-    page.styled_paragraph(&format!("Confidence: {}.", verdict.confidence), colour.on_default());
+    let top = verdict.causes.first().map_or(0.0, |cause| cause.probability);
+    let remark = match verdict.confidence.as_str() {
+        "low" if top > CEILING - 0.001 => {
+            format!(" ({} is the most that an undecided report gives)", wording::percent(top))
+        }
+        _ => String::new(),
+    };
+    let text = format!("Confidence: {}{remark}.", verdict.confidence);
+    page.styled_paragraph(&text, colour.on_default());
 }
 
 /// What happened, name by name.
