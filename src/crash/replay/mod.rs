@@ -11,6 +11,7 @@ mod compare;
 mod effects;
 mod entries;
 mod function;
+mod handed_out;
 mod known;
 mod links;
 mod look_up;
