@@ -122,6 +122,28 @@ fn a_section_on_a_stack_is_put_down_to_its_thread() {
     assert_ne!(STACK, PAGE);
 }
 
+/// Zeros are what Delete leaves of a record, and what a stack is full of.
+#[test]
+fn zeros_on_a_stack_are_no_wiped_record() {
+    let mut world = World::new();
+    world.section(SECTION, (PAGE + 0x800, -3, 0, 0, 0x1F0, 0x0200_07D0));
+    let found = world.found();
+    assert!(has(&found, FindingId::DebugRecordGone) && !has(&found, FindingId::DebugRecordInvalid));
+    world.more = |synth| {
+        let registers = context(Cpu::Amd64, &[("rsp", PAGE + 0x100)]);
+        let thread = SynthThread {
+            id: 9,
+            context: &registers,
+            stack_base: PAGE,
+            stack: &[0; 0x1000],
+            ..SynthThread::default()
+        };
+        synth.thread(&thread)
+    };
+    let found = world.found();
+    assert!(has(&found, FindingId::DebugRecordInvalid) && !has(&found, FindingId::DebugRecordGone));
+}
+
 #[test]
 fn the_platform_is_said() {
     let mut world = World::new();

@@ -144,7 +144,7 @@ fn finding(found: &FindingInfo) -> String {
 
 fn headline(report: &Report) -> String {
     if report.outcome == Outcome::NotApplicable {
-        return "Not a critical-section failure".to_owned();
+        return wording::no_failure(report).to_owned();
     }
     let operation = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
     let failed = word(operation.map_or("A critical-section call", wording::operation));

@@ -1,7 +1,7 @@
 //! Words for the ids of the model.
 
 use crate::report::escape;
-use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, FrameInfo, ProcessInfo};
+use crate::report::model::{DumpInfo, ErrorLine, ExceptionInfo, FrameInfo, ProcessInfo, Report};
 
 /// The Windows function behind `crash.operation`; an unknown id stands for itself.
 pub(super) fn operation(id: &str) -> &str {
@@ -29,6 +29,14 @@ pub(super) fn mechanism(id: &str) -> &'static str {
         "possible-deadlock" => "a thread waited for the section longer than allowed",
         "verifier-stop" => "Application Verifier stopped the process",
         _ => "the dump does not show what went wrong inside the call",
+    }
+}
+
+/// The headline of a report on no lock failure. What the dump does not show is not denied.
+pub(super) fn no_failure(report: &Report) -> &'static str {
+    match report.missing.is_empty() {
+        true => "Not a critical-section failure",
+        false => "No critical-section failure recognised",
     }
 }
 

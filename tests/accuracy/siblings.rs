@@ -126,6 +126,8 @@ fn a_heap_lock_is_its_heaps() {
         assert!(section.name.starts_with("lock of the heap at 0x"), "{}", section.name);
         let signature = &report.signature.as_ref().unwrap().cause;
         assert!(signature.contains("private memory"), "{signature}");
+        let caller = report.crash.as_ref().unwrap().caller.as_deref();
+        assert!(caller.is_some_and(|caller| !caller.starts_with("ntdll")), "{caller:?}");
     }
 }
 

@@ -178,7 +178,7 @@ fn outcome(outcome: Outcome) -> &'static str {
 
 fn headline(report: &Report) -> String {
     match report.outcome {
-        Outcome::NotApplicable => "Not a critical-section failure".into(),
+        Outcome::NotApplicable => wording::no_failure(report).into(),
         _ => sentence(&summary::headline(report).replacen(" FAILED: ", " failed: ", 1)),
     }
 }

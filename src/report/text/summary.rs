@@ -7,6 +7,7 @@ use super::wording;
 use crate::diagnosis::CEILING;
 use crate::report::escape;
 use crate::report::model::{CrashInfo, Outcome, Report, Verdict};
+use crate::report::names;
 
 /// Writes the verdict and the facts of the failure.
 pub(super) fn verdict(page: &mut Page, report: &Report) {
@@ -23,12 +24,8 @@ pub(super) fn verdict(page: &mut Page, report: &Report) {
 
 /// Writes what the exception is, and that it is no critical-section failure.
 pub(super) fn not_applicable(page: &mut Page, report: &Report) {
-    // What the dump does not show is not denied.
-    let headline = match report.missing.is_empty() {
-        true => "NOT A CRITICAL-SECTION FAILURE",
-        false => "NO CRITICAL-SECTION FAILURE RECOGNISED",
-    };
-    page.styled_paragraph(headline, headline_style(report.outcome));
+    let headline = wording::no_failure(report).to_uppercase();
+    page.styled_paragraph(&headline, headline_style(report.outcome));
     let exception = report.crash.as_ref().map_or_else(
         || "The dump holds no exception.".to_owned(),
         |crash| format!("{} in thread {}.", wording::exception(&crash.exception), thread(crash)),
@@ -49,9 +46,7 @@ pub(in crate::report) fn headline(report: &Report) -> String {
         None => "CRITICAL SECTION FAILED".to_owned(),
     };
     let Some(verdict) = &report.verdict else { return format!("{failed}: cause open") };
-    let share =
-        verdict.causes.iter().take(verdict.named.len()).map(|cause| cause.probability).sum();
-    let share = wording::percent(share);
+    let share = wording::percent(names::share(verdict));
     let named = verdict.named.join(" or ");
     match (verdict.named.is_empty(), report.outcome) {
         (true, _) => format!("{failed}: cause open"),
