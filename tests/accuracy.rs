@@ -33,6 +33,9 @@ mod known;
 #[path = "accuracy/mechanisms.rs"]
 mod mechanisms;
 
+#[path = "accuracy/places.rs"]
+mod places;
+
 #[path = "accuracy/siblings.rs"]
 mod siblings;
 

@@ -262,9 +262,15 @@ fn is_credible(candidate: &Candidate) -> bool {
     candidate.is_exact() || candidate.ways.iter().any(|way| way.score >= 2)
 }
 
+/// The candidate that fits best.
+///
+/// - situation: a register that the caller keeps for something else lies on the stack as often as functions in between have saved it.
+/// - example: `mov rax, [rbp+10h]`, `add rax, 20h`, `call DeleteCriticalSection`, and rdi, saved five times, leads to other zeros.
+/// - handling: what the caller's code gives comes before what only registers and the stack hold, however often.
+/// - test: `what_the_call_gave_comes_before_what_the_stack_holds_often` (tests/accuracy).
 fn best(candidates: &[Candidate], fits: impl Fn(&Candidate) -> bool) -> Option<&Candidate> {
     let fitting = candidates.iter().filter(|candidate| fits(candidate));
-    fitting.max_by_key(|candidate| (candidate.is_exact(), candidate.score()))
+    fitting.max_by_key(|candidate| (candidate.is_exact(), candidate.is_given(), candidate.score()))
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub struct Way {
     pub score: u32,
     /// Whether the way cannot lead to a wrong address.
     pub exact: bool,
+    /// Whether the caller's code gives the address, though the memory that it read it from may have changed since.
+    pub is_given: bool,
     /// Whether the way is the fault itself, so that it says nothing about whose fault it is.
     pub is_fault: bool,
     /// Whether the way is the register of the instruction that faulted.
@@ -69,6 +71,21 @@ impl Candidate {
     #[must_use]
     pub fn score(&self) -> u32 {
         self.ways.iter().map(|way| way.score).sum()
+    }
+
+    /// Whether the caller's code gives the address, though the memory that it read it from may have changed since.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.ways.iter().any(|way| way.is_given)
+    }
+
+    /// Whether nothing but a register, or a word of the stack, leads to the address: it may be what was read out of the section.
+    #[must_use]
+    pub fn is_one_value(&self) -> bool {
+        let is_value = |way: &Way| {
+            !(way.exact || way.is_given || way.is_fault || way.has_faulted || way.names_section)
+        };
+        self.ways.len() == 1 && self.ways.iter().all(is_value)
     }
 
     /// Whether something besides the fault leads to the address.
@@ -231,6 +248,10 @@ fn from_call(
         let value = argument.evaluate(&scene.dump.memory, &caller.registers);
         let is_read = argument.displacements.len() > 1;
         collector.add(value, 6, !is_read, || "call site".into());
+        let added = value.and_then(|value| collector.ways.get_mut(&value)?.last_mut());
+        if let Some(way) = added {
+            way.is_given = true;
+        }
     }
     if scene.dump.system.pointer_width == PointerWidth::Four {
         let slot = caller.return_slot.and_then(|slot| slot.checked_add(4));
@@ -348,8 +369,7 @@ fn choose_by_gate<'c>(
     let fits = |candidate: &Candidate| match search.failure {
         Failure::Signal(_) => candidate.gate.is_some_and(Gate::passes),
         Failure::Wait(_) => candidate.raw.is_some_and(|raw| {
-            let is_given = candidate.ways.iter().any(|way| way.score >= GIVEN);
-            is_waited_for(&raw) || raw.is_all_zero() && is_given
+            is_waited_for(&raw) || raw.is_all_zero() && is_well_known(candidate)
         }),
         _ => candidate.raw.is_some(),
     };
@@ -386,6 +406,11 @@ fn choose_by_gate<'c>(
 /// The score of an address that the caller's code gives: a section of zeros, deleted while a thread waited, is believed from
 /// there only.
 const GIVEN: u32 = 6;
+/// Whether one way alone is as good as the call site's.
+fn is_well_known(candidate: &Candidate) -> bool {
+    candidate.ways.iter().any(|way| way.score >= GIVEN)
+}
+
 /// The least score of an address that several ways agree on.
 const AGREED: u32 = 6;
 

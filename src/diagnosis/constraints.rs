@@ -35,7 +35,7 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
         .collect();
     // A filled place is a pool's, wherever the pool lies; one where another object begins, or that no code names, may be an arena's.
     let is_pool = has_any(findings, &FindingId::FILLS) || has_any(findings, OTHER_OBJECT);
-    let is_pool = is_pool || has(FindingId::StaticNotNamed);
+    let is_pool = is_pool || has_any(findings, POOLS);
     // A stop can come while the module is on its way out.
     if known.in_module && !is_pool && !matches!(failure, Failure::VerifierStop(_)) {
         excluded.push(Exclusion { cause: Cause::MemoryReleased, reason: IN_MODULE });
@@ -63,7 +63,10 @@ pub fn exclusions(failure: Failure, findings: &[Finding], known: Known) -> Vec<E
                 reason: "on this Windows, with this compatibility setting, ntdll creates no event that could be closed",
             });
         }
-        let shared = has(FindingId::MemoryMapped) || has(FindingId::ClonedProcess);
+        let shared =
+            [FindingId::MemoryMapped, FindingId::SharedModuleData, FindingId::ClonedProcess]
+                .into_iter()
+                .any(has);
         if known.section && known.memory_map && !shared {
             excluded.push(Exclusion {
                 cause: Cause::CrossProcess,
@@ -79,6 +82,10 @@ const IN_MODULE: &str =
     "the section lies in a loaded module's data, which goes only with the module";
 const DEAD_STACK: &str =
     "the frame that held the section has returned; what later calls wrote there is theirs";
+
+/// Findings that say that the program hands the memory out itself.
+const POOLS: &[FindingId] =
+    &[FindingId::StaticNotNamed, FindingId::PoolCell, FindingId::PoolLink, FindingId::PoolTookBack];
 
 /// Findings that say that another object may begin where the section was.
 const OTHER_OBJECT: &[FindingId] = &[

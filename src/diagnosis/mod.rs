@@ -9,7 +9,7 @@ mod verifier;
 pub mod weights;
 
 use crate::crash::exception::IN_PAGE_ERROR;
-use crate::crash::locate::Located;
+use crate::crash::locate::Candidate;
 use crate::crash::operation::{Failure, Operation, OperationSource};
 use crate::critsec::gate::Gate;
 use crate::dump::MemoryKind;
@@ -203,12 +203,15 @@ fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[F
 /// - example: Enter writes to 0x5C5C5C5C + 10h through the damaged DebugInfo of a section in the heap: with 4h for the field, 0x5C5C5C68 would be a
 ///   section that never was.
 /// - handling: in such a dump only the call site, the passed argument and a field of the section that the faulting instruction accesses tell which it is.
-/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks` (tests/accuracy).
+///   In any dump an address without memory that one register alone holds may be what was read out of the section: 0xFF808270FF808270, from pixels.
+/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks`, `a_wild_value_in_one_register_is_not_surely_the_section` (tests/accuracy).
 fn may_be_another(case: Case<'_, '_>) -> bool {
     let is_of_stacks =
         matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);
-    let is_proved = |located: &Located| located.candidate.is_proved();
-    is_of_stacks && !case.lock.located.as_ref().is_some_and(is_proved)
+    let candidate = case.lock.located.as_ref().map(|located| &located.candidate);
+    let is_loose =
+        candidate.is_some_and(|candidate| candidate.raw.is_none() && candidate.is_one_value());
+    is_loose || is_of_stacks && !candidate.is_some_and(Candidate::is_proved)
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are

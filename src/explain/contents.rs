@@ -80,6 +80,92 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See memory-released, if the buffer's pieces are given back; else corrupted."],
     },
     Explanation {
+        subject: Finding(FindingId::PoolCell),
+        title: "It lies in a cell of a pool",
+        means: "Around the section lie cells of one size, and the free ones lead each to the next: the program hands them out and takes them back itself. Neither the heap nor the list of sections hears of it.",
+        arises: &[
+            "The object went back to its pool with its section in it, or is still used after it went back.",
+            "A cell was taken for an object, and what initialises its section was not called.",
+            "The object in the cell before was overrun.",
+        ],
+        confirm: &[
+            run(
+                "dps SECTION-80 L60",
+                "The cells: where the section's begins, and what the others hold.",
+            ),
+            run("!locks -v", "Whether the process's list still has a record for the section."),
+        ],
+        fix: &[
+            "Delete the section before its cell goes back, and let nobody keep the object's address. Memory that a pool marks on return, for instance with 0xDD, shows a late use at once.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::PoolLink),
+        title: "Its cell of a pool begins with a link",
+        means: "Around the section lie cells of one size, and the free ones lead each to the next. The section's own cell begins with the address of another cell: it is free, or its owner was linked since.",
+        arises: &[
+            "The object went back to its pool, and is used once more.",
+            "A cell was taken for an object, and nothing was made in it.",
+            "The cell's next owner is a message or a node that leads to the next one.",
+        ],
+        confirm: &[
+            run(
+                "dps SECTION-80 L60",
+                "The cells: where the section's begins, and what the others hold.",
+            ),
+            run("!locks -v", "Whether the process's list still has a record for the section."),
+        ],
+        fix: &["See pool-cell."],
+    },
+    Explanation {
+        subject: Finding(FindingId::PoolTookBack),
+        title: "Its cell of a pool begins with a link, and holds data around zeros",
+        means: "Around the section lie cells of one size, and the free ones lead each to the next. The section's own cell begins with the address of another cell, holds other data, and zeros where the section was.",
+        arises: &[
+            "The object deleted its section and went back to its pool; somebody still has its address.",
+            "An object was begun in the cell, and neither its first field nor its section was made.",
+        ],
+        confirm: &[
+            run(
+                "dps SECTION-80 L60",
+                "The cells: where the section's begins, and what the others hold.",
+            ),
+            look("Who gives such objects back to the pool, and who keeps their address."),
+        ],
+        fix: &["See deleted."],
+    },
+    Explanation {
+        subject: Finding(FindingId::OtherBase),
+        title: "One base of an object was taken for another",
+        means: "A little before the address stands the address of a table of virtual functions, and behind it another one, which say themselves that they are of one object. Its second base has a section, and the address that was passed is as far behind the first.",
+        arises: &[
+            "A pointer to an object with two bases went through an untyped pointer or an integer, and came back as a pointer to its second base.",
+            "A C-style cast or reinterpret_cast between the two, where the compiler saw a declaration only.",
+        ],
+        confirm: &[
+            run("dps SECTION-20 L20", "The two tables, with symbols the classes."),
+            run("!cs -o SECTION", "That this is none."),
+        ],
+        fix: &[
+            "Convert to the base before the pointer loses its type, and back to the same type. See bad-pointer.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::ContentsBeginInBlock),
+        title: "A text begins exactly here, inside a heap block",
+        means: "All of the section is text, and the text begins at the very address that was passed, which is not the beginning of its heap block. An overrun would begin before it, and the text of a new owner mostly at the block's beginning.",
+        arises: &[
+            "The address of a string that is a member of the object was passed.",
+            "An object with a string in this place had the block before, and the section was not made since.",
+            "A member of a union was written to, or a text was copied to this place.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, and where in it the address lies."),
+            run("db SECTION-40 L80", "The text, and what lies before it."),
+        ],
+        fix: &["See bad-pointer and never-initialized."],
+    },
+    Explanation {
         subject: Finding(FindingId::ContentsBeginHere),
         title: "A text begins exactly here",
         means: "All of the section is text, and the text begins at the very address that was passed. An overrun would begin before it.",
@@ -158,7 +244,7 @@ pub(super) const ALL: &[Explanation] = &[
     Explanation {
         subject: Finding(FindingId::UnloadedModuleReused),
         title: "Other data lies where a module was",
-        means: "The list of unloaded modules names a module whose address range holds the section. The range was given out again, and other data is there.",
+        means: "The list of unloaded modules names a module whose address range holds the section. The range was given out again, and other data is there, or another module.",
         arises: &["A static section of a DLL that was unloaded while code still used it."],
         confirm: &[
             run("lm u", "The unloaded modules."),

@@ -349,6 +349,20 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See memory-released, and corrupted."],
     },
     Explanation {
+        subject: Finding(FindingId::PageIsZero),
+        title: "The allocation begins with zeros",
+        means: "The section lies in the first page of an allocation, behind its beginning, and all of that page is zero, but for what the call wrote. Delete clears the section alone; an object around it would mostly still have its other fields.",
+        arises: &[
+            "The pages were given back, and asked for again.",
+            "The memory is fresh, and nothing was made in it yet.",
+        ],
+        confirm: &[
+            run("!address SECTION", "Where the allocation begins, and how large it is."),
+            run("db SECTION-40 L80", "What lies around it."),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
         subject: Finding(FindingId::ZerosGoOn),
         title: "What lies beside the zeros is zero too",
         means: "Static data begins as zeros, and on both sides of the section it still is so: the object around it may never have been made.",

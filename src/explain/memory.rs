@@ -175,6 +175,21 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["If the memory is shared, use a named mutex: see cross-process."],
     },
     Explanation {
+        subject: Finding(FindingId::SharedModuleData),
+        title: "The section lies in shared data of a module",
+        means: "The part of the module that holds the section has the flag IMAGE_SCN_MEM_SHARED: all processes that load the module have the same memory there. Handles, thread ids and addresses in a section mean something in one process only.",
+        arises: &[
+            "A lock in a data segment that was linked with /section:NAME,rws (or SHARED in a .def file).",
+        ],
+        confirm: &[
+            run("lm a SECTION", "The module; !dh with its name shows the part's flags: Shared."),
+            look("#pragma data_seg, allocate and SECTIONS in the source and the .def file."),
+        ],
+        fix: &[
+            "Move the lock out of the shared segment, and use a named mutex there: see cross-process.",
+        ],
+    },
+    Explanation {
         subject: Finding(FindingId::OnDeadStack),
         title: "The section lies below the live frames of a stack",
         means: "The function whose local variable the section was has returned. Every later call writes over it, so that its bytes accuse nobody.",
@@ -296,6 +311,36 @@ pub(super) const ALL: &[Explanation] = &[
             run("dps SECTION-80 L60", "What stands around the address."),
         ],
         fix: &["See the cause that is named."],
+    },
+    Explanation {
+        subject: Finding(FindingId::InRowOfBlocks),
+        title: "It stands in a row of objects that have sections",
+        means: "Sections stand on both sides of the address, at the same distance, and each in a heap block of its own: objects of one size, perhaps of one class. The block at the address is in use, and holds no section.",
+        arises: &[
+            "The object was freed, and its block was given to another one.",
+            "What makes such objects has failed for this one.",
+        ],
+        confirm: &[
+            run("!heap -x SECTION", "The block, and its size."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &["See memory-released."],
+    },
+    Explanation {
+        subject: Finding(FindingId::RowStands),
+        title: "The other sections of its row stand",
+        means: "The process's list still has a record for the section, and at equal distances from it stand other sections that it lists, in the same heap block or the data of the same module: elements of one array, whose memory would go back as a whole.",
+        arises: &[
+            "Something was written over one element of an array.",
+            "The program gives back the elements of an array one by one, as a pool does.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            run("dps SECTION-80 L60", "What stands around the address."),
+        ],
+        fix: &[
+            "See corrupted: begin with the fields before the section, and with the element before its own.",
+        ],
     },
     Explanation {
         subject: Finding(FindingId::FarOnRow),

@@ -361,6 +361,20 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See never-initialized and corrupted."],
     },
     Explanation {
+        subject: Finding(FindingId::NeverListed),
+        title: "No section with a record was ever here",
+        means: "The process's list, read as a whole, has no record for the address, and no code that can have run so far deletes a section there. What is initialised with a record stays on the list until it is deleted.",
+        arises: &[
+            "The section was not initialised, or the address is that of something else.",
+            "It was initialised without a record by code that could not be followed: a library, or an initialiser written by hand.",
+        ],
+        confirm: &[
+            run("!locks -v", "The sections of the process, where it lists them."),
+            look("Every use of the variable in the source."),
+        ],
+        fix: &["See never-initialized and bad-pointer."],
+    },
+    Explanation {
         subject: Finding(FindingId::DeletionPerhapsBehind),
         title: "Code that can have run deletes it",
         means: "A function that can have run so far, on some way or in some thread, calls DeleteCriticalSection for this section.",

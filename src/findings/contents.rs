@@ -7,7 +7,9 @@ use crate::crash::named;
 use crate::critsec::debug_info::DebugInfoState;
 use crate::critsec::{CriticalSection, search, spin_count};
 use crate::dump::heap::{self, BlockState};
+use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
+use crate::dump::unloaded::UnloadedModule;
 
 /// Pointers to code, side by side, that make a table of functions.
 const TABLE: u64 = 2;
@@ -59,19 +61,7 @@ fn pointer_to_section(case: Case<'_, '_>, section: &CriticalSection, findings: &
 /// - test: `a_table_of_functions_is_another_object`.
 fn table_of_functions(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let Some(table) = section.raw.map(|raw| raw.debug_info) else { return };
-    let images = case.scene.images;
-    let part = images.image_at(table).and_then(|image| image.section_at(image.rva(table)?));
-    let is_constant = part.is_some_and(|part| !part.is_writable());
-    let leads_to_code = (0..TABLE).all(|index| {
-        let slot = index.checked_mul(section.width.bytes()).and_then(|at| table.checked_add(at));
-        let word = slot.and_then(|slot| case.scene.dump.memory.pointer(slot, section.width));
-        let image = word.and_then(|word| Some((images.image_at(word)?, word)));
-        image.is_some_and(|(image, word)| {
-            let part = image.rva(word).and_then(|rva| image.section_at(rva));
-            part.is_some_and(|part| part.is_executable())
-        })
-    });
-    if !(is_constant && leads_to_code) {
+    if !is_table_of_functions(case, section.width, table) {
         in_module(case, section, table, findings);
     } else {
         findings.push(Finding::new(
@@ -80,6 +70,22 @@ fn table_of_functions(case: Case<'_, '_>, section: &CriticalSection, findings: &
             format!("memory at {table:#x}"),
         ));
     }
+}
+
+/// Whether addresses of code stand side by side at `table`, in memory of a module that cannot be written.
+pub(super) fn is_table_of_functions(case: Case<'_, '_>, width: PointerWidth, table: u64) -> bool {
+    let images = case.scene.images;
+    let part = images.image_at(table).and_then(|image| image.section_at(image.rva(table)?));
+    let leads_to_code = |index: u64| {
+        let slot = index.checked_mul(width.bytes()).and_then(|at| table.checked_add(at));
+        let word = slot.and_then(|slot| case.scene.dump.memory.pointer(slot, width));
+        let image = word.and_then(|word| Some((images.image_at(word)?, word)));
+        image.is_some_and(|(image, word)| {
+            let part = image.rva(word).and_then(|rva| image.section_at(rva));
+            part.is_some_and(|part| part.is_executable())
+        })
+    };
+    part.is_some_and(|part| !part.is_writable()) && (0..TABLE).all(leads_to_code)
 }
 
 /// The first word leads into a module that is not ntdll.
@@ -199,20 +205,23 @@ fn not_named(case: Case<'_, '_>, section: u64, module: &Module, findings: &mut V
 ///
 /// - situation: a DLL with a static section was unloaded, and its address range given out again.
 /// - example: a buffer at the address of a section of plugin.dll, which the list of unloaded modules still has.
-/// - handling: the list of unloaded modules, where no module is now and the section's bytes are not ntdll's.
+/// - handling: the list of unloaded modules, where no module is now, and a field is not ntdll's; or another module is, by its time stamp or its size and
+///   by the 31 characters of its name that Windows keeps, and no field is ntdll's. The same one may be loaded again.
 /// - test: `a_buffer_where_a_module_was`.
 fn unloaded_before(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
     let is_foreign =
         FindingId::FOREIGN.iter().chain(&FindingId::FILLS).any(|id| has(findings, *id));
-    if dump.module_at(section.address).is_some() || !is_foreign {
-        return;
-    }
-    if let Some(module) = dump.unloaded_at(section.address).next() {
+    let now = dump.module_at(section.address);
+    let whole = [FindingId::EveryFieldForeign, FindingId::HeadForeign];
+    let is_foreign = is_foreign && (now.is_none() || whole.iter().any(|id| has(findings, *id)));
+    let mut gone = dump.unloaded_at(section.address).filter(|_| is_foreign);
+    if let Some(module) = gone.find(|gone| now.is_none_or(|now| !is_same(now, gone))) {
+        let owner = now.map_or("other data", Module::file_name);
         findings.push(Finding::new(
             FindingId::UnloadedModuleReused,
             format!(
-                "{:#x} lies where {} was loaded before it was unloaded; other data is there now.",
+                "{:#x} lies where {} was loaded before it was unloaded; {owner} is there now.",
                 section.address,
                 module.file_name()
             ),
@@ -221,12 +230,21 @@ fn unloaded_before(case: Case<'_, '_>, section: &CriticalSection, findings: &mut
     }
 }
 
+/// Whether a module may be the one that was unloaded.
+fn is_same(now: &Module, gone: &UnloadedModule) -> bool {
+    const KEPT: usize = 31;
+    let start = |name: &str| name.chars().take(KEPT).collect::<String>().to_ascii_lowercase();
+    let is_build = now.time_date_stamp == gone.time_date_stamp && now.size == gone.size;
+    is_build && now.time_date_stamp != 0 || start(now.file_name()) == start(gone.file_name())
+}
+
 /// Where the text that fills a section begins.
 ///
 /// - situation: text runs through the whole section, so that it shows no damaged border.
 /// - example: "Content-Type: text/plain" with the section at its C, against "...the quick brown fox" with it in the middle.
 /// - handling: a text that begins exactly at the address is an object of its own there; one that begins before came over
-///   the section from there, or was there first.
+///   the section from there, or was there first. Inside a heap block in use it is a field
+///   of the object there, or was one: a new owner's text would mostly begin with the block.
 /// - test: `where_a_text_begins_is_said`, `a_text_that_begins_with_allocated_memory`.
 fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let here = section.address;
@@ -248,6 +266,10 @@ fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec
     let least = if is_cut { "at least " } else { "" };
     let (id, what) = match before {
         0 if is_cut && !is_region => return,
+        0 if block.is_some_and(|block| block.state == BlockState::Busy && block.start < here) => (
+            FindingId::ContentsBeginInBlock,
+            "begins exactly here, inside a block of the heap".to_owned(),
+        ),
         0 => (FindingId::ContentsBeginHere, "begins exactly here".to_owned()),
         // The map of the address space says so: there is nothing before it.
         _ if is_region => (

@@ -71,6 +71,58 @@ fn a_table_of_functions_is_another_object() {
     assert!(has(&found, FindingId::DebugInfoInModule));
 }
 
+/// A program with two tables of two functions, at 4020h and 4120h of it, and these words of 4 bytes.
+fn with_tables(synth: Synth, words: &[(usize, u32)]) -> Synth {
+    const BASE: u64 = PeBuilder::BASE;
+    let mut pe = PeBuilder::x64();
+    for at in [0x4020, 0x4028, 0x4120, 0x4128] {
+        pe.put(at, &u64::to_le_bytes(BASE + 0x1200));
+    }
+    // Both have a locator, at 4200h and 4300h.
+    for (at, locator) in [(0x4018, BASE + 0x4200), (0x4118, BASE + 0x4300)] {
+        pe.put(at, &u64::to_le_bytes(locator));
+    }
+    words.iter().for_each(|(at, word)| pe.put(*at, &word.to_le_bytes()));
+    synth.module(BASE, 0x10000, "app.exe", [1, 0, 0, 0]).memory(BASE, pe.bytes())
+}
+
+#[test]
+fn a_base_that_was_taken_for_another() {
+    let (first, second) = (PeBuilder::BASE + 0x4020, PeBuilder::BASE + 0x4120);
+    let (base, other) = (SECTION - 8, SECTION + 0x38);
+    let is_one = |tables: [u64; 2], start: u64, more: fn(Synth) -> Synth| {
+        let mut world = of_text(b"what somebody else has written here, to the end.", 0x400);
+        for (at, table) in [base, other].into_iter().zip(tables) {
+            put(&mut world.page, usize::try_from(at - PAGE).unwrap(), table);
+        }
+        world.section(start, (u64::MAX, -1, 0, 0, 0, 0x0200_07D0));
+        world.more = more;
+        world.has(FindingId::OtherBase)
+    };
+    let tables = [first, second];
+    // The locators say where in the object the bases are, and name one type.
+    let microsofts: fn(Synth) -> Synth =
+        |synth| with_tables(synth, &[(0x4204, 0), (0x4304, 0x40), (0x420C, 7), (0x430C, 7)]);
+    assert!(is_one(tables, other + 8, microsofts));
+    assert!(!is_one(tables, other + 16, microsofts), "not as far behind it");
+    assert!(!is_one([0x40, second], other + 8, microsofts), "no object begins there");
+    assert!(!is_one([first, first], other + 8, microsofts), "the next of its class");
+    let types: fn(Synth) -> Synth =
+        |synth| with_tables(synth, &[(0x4304, 0x40), (0x420C, 7), (0x430C, 8)]);
+    assert!(!is_one(tables, other + 8, types), "objects of two classes");
+    // The distance to the object's beginning stands before the table, and the type's description is the same.
+    let itanium: fn(Synth) -> Synth = |synth| {
+        let back = [(0x4110, 0x40u32.wrapping_neg()), (0x4114, u32::MAX)];
+        with_tables(synth, &[back[0], back[1], (0x4118, 0x4000_4200)])
+    };
+    assert!(is_one(tables, other + 8, itanium));
+    let wrong: fn(Synth) -> Synth = |synth| {
+        let back = [(0x4110, 0x48u32.wrapping_neg()), (0x4114, u32::MAX)];
+        with_tables(synth, &[back[0], back[1], (0x4118, 0x4000_4200)])
+    };
+    assert!(!is_one(tables, other + 8, wrong), "another base of such objects");
+}
+
 #[test]
 fn a_record_does_not_lie_in_a_program() {
     let leads_into = |name: &'static str| {
@@ -104,6 +156,31 @@ fn a_buffer_where_a_module_was() {
     world.more = |synth| synth.unloaded(PAGE, 0x1000, "plugin.dll");
     let said = statement(&world, FindingId::UnloadedModuleReused).unwrap();
     assert!(said.contains("plugin.dll"), "{said}");
+    let now = |name: &'static str| {
+        let mut world = of_text(b"what somebody else has written here, to the end.", 0x3F8);
+        world.more = match name {
+            "other.dll" => |synth| {
+                synth.unloaded(PAGE, 0x2000, "plugin.dll").module(
+                    PAGE,
+                    0x1000,
+                    "other.dll",
+                    [1, 0, 0, 0],
+                )
+            },
+            _ => |synth| {
+                synth.unloaded(PAGE, 0x1000, "plugin.dll").module(
+                    PAGE,
+                    0x1000,
+                    "Plugin.dll",
+                    [1, 0, 0, 0],
+                )
+            },
+        };
+        world.page[0x408..0x418].fill(0);
+        world.has(FindingId::UnloadedModuleReused)
+    };
+    assert!(now("other.dll"));
+    assert!(!now("Plugin.dll"), "the same module may be loaded again");
 }
 
 #[test]
@@ -115,6 +192,13 @@ fn where_a_text_begins_is_said() {
     let said = statement(&before, FindingId::ContentsBeginBefore).unwrap();
     assert!(said.contains("begins 12 byte(s) before"), "{said}");
     assert!(!before.has(FindingId::ContentsBeginHere));
+    let mut in_block = in_wine_heap(12, false, 8);
+    in_block.failure = Failure::DebugInfoAccess;
+    in_block.page[0x400..0x400 + text.len()].copy_from_slice(text);
+    in_block.page[0x408..0x418].fill(0);
+    let found = in_block.found();
+    assert!(has(&found, FindingId::ContentsBeginInBlock), "{found:?}");
+    assert!(!has(&found, FindingId::ContentsBeginHere));
 }
 
 #[test]
@@ -217,7 +301,7 @@ fn a_section_near_by_is_told_from_an_array() {
 }
 
 /// Puts the header of one of Wine's blocks into the page: its size in units of 16 bytes, whether it is free, and its unused bytes.
-fn wine_block(world: &mut World, at: usize, units: u16, is_free: bool, unused: u8) {
+pub(super) fn wine_block(world: &mut World, at: usize, units: u16, is_free: bool, unused: u8) {
     let header = &mut world.page[at..at + 8];
     header[..2].copy_from_slice(&units.to_le_bytes());
     header[2] = is_free.into();

@@ -158,6 +158,8 @@ finding_ids! {
     AbsentFromFullMemory => "absent-from-full-memory",
     /// The memory is a mapped file or shared section.
     MemoryMapped => "memory-mapped",
+    /// The section lies in shared data of a module.
+    SharedModuleData => "shared-module-data",
     /// The section lies on the faulting thread's stack below its stack pointer.
     OnDeadStack => "on-dead-stack",
     /// The section lies on the live stack of another thread.
@@ -254,6 +256,8 @@ finding_ids! {
     StaticNotNamed => "static-not-named",
     /// A text begins exactly at the address and fills the section.
     ContentsBeginHere => "contents-begin-here",
+    /// A text begins exactly at the section's address, inside a heap block.
+    ContentsBeginInBlock => "contents-begin-in-block",
     /// A text that begins before the address fills the section.
     ContentsBeginBefore => "contents-begin-before",
     /// The text that fills the section begins with the memory that was allocated there.
@@ -344,6 +348,8 @@ finding_ids! {
     ZerosGoOn => "zeros-go-on",
     /// The section is zero static data amid data that is not.
     ZerosAmidData => "zeros-amid-data",
+    /// The whole page of a section of zeros is zero.
+    PageIsZero => "page-is-zero",
     /// A text fills the section's heap block from the first byte to the last.
     TextFillsBlock => "text-fills-block",
     /// A text through the section begins with the section's heap block.
@@ -370,6 +376,8 @@ finding_ids! {
     InitializationPerhapsBehind => "initialization-perhaps-behind",
     /// Code that can have run deletes the section.
     DeletionPerhapsBehind => "deletion-perhaps-behind",
+    /// The list lacks the section, and nothing can have deleted it.
+    NeverListed => "never-listed",
     /// Code that can have run gives the section's memory back.
     ReleasePerhapsBehind => "release-perhaps-behind",
     /// More threads sleep at the section than `LockCount` counts.
@@ -382,12 +390,24 @@ finding_ids! {
     BehindStaticRow => "behind-static-row",
     /// Between two sections of a row.
     InRow => "in-row",
+    /// Between two sections of a row, each in a heap block of its own.
+    InRowOfBlocks => "in-row-of-blocks",
+    /// In a row with other sections, which are whole.
+    RowStands => "row-stands",
     /// On the grid of a row of sections, far out of it.
     FarOnRow => "far-on-row",
     /// Behind the address lies the head of a list of objects with sections.
     ListHeadBehind => "list-head-behind",
     /// Other sections of the list lay in the same memory, and are replaced too.
     OthersReplaced => "others-replaced",
+    /// In a cell of a pool whose free cells are linked.
+    PoolCell => "pool-cell",
+    /// In a cell of a pool, which begins with a link to another.
+    PoolLink => "pool-link",
+    /// In a cell of a pool, which begins with a link to another, and holds data around zeros.
+    PoolTookBack => "pool-took-back",
+    /// As far behind one base of an object as a section is behind another.
+    OtherBase => "other-base",
     /// The address is the lower half of a longer one that the process holds.
     AddressIsHalf => "address-is-half",
 }

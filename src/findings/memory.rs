@@ -70,6 +70,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         ));
     }
     region(case, section, findings);
+    shared_module_data(case, address, findings);
     if section.raw.is_none() {
         still_listed(case, section, findings);
         if is_gone(case, address) {
@@ -84,6 +85,29 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
         }
     }
     stacks(case, section, findings);
+}
+
+/// The section lies in a part of a module that all its processes have in common.
+///
+/// - situation: `#pragma data_seg(".shared")` with `/section:.shared,rws`, for a count or a name, and a lock beside it.
+/// - example: the second instance enters a section whose debug record the first one made: it lies in the first one's heap.
+/// - handling: the flag `IMAGE_SCN_MEM_SHARED` (learn.microsoft.com, "PE Format", section flags) of the image section that holds the address; some linkers set
+///   it for constants too.
+/// - test: `a_section_that_the_processes_of_a_module_share` (tests/accuracy).
+fn shared_module_data(case: Case<'_, '_>, address: u64, findings: &mut Vec<Finding>) {
+    let part = case.scene.images.image_at(address).and_then(|image| {
+        let part = image.section_at(image.rva(address)?)?;
+        (part.is_shared() && part.is_writable()).then_some(part)
+    });
+    let Some(part) = part else { return };
+    findings.push(Finding::new(
+        FindingId::SharedModuleData,
+        format!(
+            "The section lies in {} of its module, which is linked as shared: all processes that load it have the same memory there.",
+            part.name
+        ),
+        "section headers of the module",
+    ));
 }
 
 /// Nothing on the stack of the thread that failed is a section in use.

@@ -1,6 +1,6 @@
 //! Where the section lies: in a text, in a block, in a fill, in a row; and what the process's list knows of the place.
 
-use super::contents_tests::{in_wine_heap, of_text, statement};
+use super::contents_tests::{in_wine_heap, of_text, statement, wine_block};
 use super::tests::{PAGE, SECTION, World, put};
 use super::*;
 
@@ -130,6 +130,8 @@ fn where_in_a_row_of_sections_it_is() {
         FindingId::BehindRow,
         FindingId::BehindStaticRow,
         FindingId::InRow,
+        FindingId::InRowOfBlocks,
+        FindingId::RowStands,
         FindingId::FarOnRow,
     ];
     let found = |mut world: World, steps: &[i64]| {
@@ -159,7 +161,32 @@ fn where_in_a_row_of_sections_it_is() {
     assert_eq!(found(of_zeros(), &[-0x80, -0x40, 0x40]), [FindingId::InRow]);
     let mut listed = of_strange_bytes();
     listed.records = vec![(PAGE + 0x800, SECTION)];
-    assert_eq!(found(listed, &[0x40, 0x80]), [], "it is a section");
+    assert_eq!(found(listed, &[0x40, 0x80]), [], "each may be an object of its own");
+    let of_module = |first: Option<u64>| {
+        let mut world = in_module(of_strange_bytes());
+        first.into_iter().for_each(|to| put(&mut world.page, place(SECTION), to));
+        world.records = vec![(PAGE + 0x800, SECTION)];
+        [0x40, 0x80].iter().for_each(|step| add_section(&mut world, SECTION + step));
+        world.has(FindingId::RowStands)
+    };
+    assert!(of_module(None), "the array is there still");
+    assert!(!of_module(Some(SECTION + 0xC0)), "a pool's link to a free cell");
+    assert!(of_module(Some(SECTION + 0xC8)));
+
+    // Each in a block of 0x60 bytes, with the section at +10h of it.
+    let mut blocks = in_wine_heap(6, false, 8);
+    wine_block(&mut blocks, 0x208, 0x18, false, 0);
+    [0x388, 0x3E8, 0x448, 0x4A8].iter().for_each(|at| wine_block(&mut blocks, *at, 6, false, 8));
+    wine_block(&mut blocks, 0x508, 4, false, 0);
+    blocks.failure = Failure::DebugInfoAccess;
+    blocks.page[0x400..0x428].copy_from_slice(&TEXT[..0x28]);
+    blocks.page[0x408..0x418].fill(0);
+    assert_eq!(found(blocks, &[-0x60, 0x60, 0xC0]), [FindingId::InRowOfBlocks]);
+    let mut array = in_wine_heap(0x20, false, 8);
+    array.failure = Failure::DebugInfoAccess;
+    array.page[0x400..0x428].copy_from_slice(&TEXT[..0x28]);
+    array.page[0x408..0x418].fill(0);
+    assert_eq!(found(array, &[-0x60, 0x60, 0xC0]), [FindingId::InRow], "two in one block");
 
     // Far from the row there is no memory.
     let far = |count: u64, step: u64, distance: u64| {
@@ -214,6 +241,53 @@ fn the_head_of_a_list_is_no_object() {
     let mut section = World::new();
     add_section(&mut section, SECTION);
     assert!(!found(section, &ring, &objects), "a section before the head");
+}
+
+#[test]
+fn a_cell_of_a_pool() {
+    let pool = [FindingId::PoolCell, FindingId::PoolLink, FindingId::PoolTookBack];
+    // Free cells from `first` on, each of which leads `step` bytes further.
+    let found = |mut world: World, first: u64, count: u64, step: u64| {
+        for cell in (0..count).map(|index| first + index * step) {
+            put(&mut world.page, place(cell), cell + step);
+        }
+        among(&world, &pool)
+    };
+    let cell = SECTION - 0x10;
+    let behind = cell + 0x60;
+    assert_eq!(found(of_strange_bytes(), behind, 4, 0x60), [FindingId::PoolCell]);
+    assert_eq!(found(of_zeros(), behind, 4, 0x60), [FindingId::PoolCell]);
+    assert_eq!(found(of_strange_bytes(), behind, 3, 0x60), [], "threads' blocks have three");
+    assert_eq!(found(of_strange_bytes(), behind + 0x10, 4, 0x60), [FindingId::PoolCell]);
+    assert_eq!(found(of_strange_bytes(), behind + 0x20, 4, 0x60), [], "across two cells");
+    assert_eq!(found(of_strange_bytes(), behind, 4, 0x20), [], "too small for it");
+    let before = SECTION - 0x10 - 4 * 0x60;
+    assert_eq!(
+        found(of_strange_bytes(), before, 4, 0x60),
+        [FindingId::PoolCell],
+        "free ones before"
+    );
+    let mut list = of_strange_bytes();
+    (0..4).for_each(|index| add_section(&mut list, behind + 0x10 + index * 0x60));
+    assert_eq!(found(list, behind, 4, 0x60), [], "a list of objects in use");
+    let with_link = |to: u64| {
+        let mut world = of_strange_bytes();
+        put(&mut world.page, place(cell), to);
+        world
+    };
+    assert_eq!(found(with_link(cell + 3 * 0x60), behind, 4, 0x60), [FindingId::PoolLink]);
+    assert_eq!(found(with_link(cell), behind, 4, 0x60), [FindingId::PoolCell], "to itself");
+    assert_eq!(found(with_link(cell + 0x68), behind, 4, 0x60), [FindingId::PoolCell]);
+    let mut zeros = of_zeros();
+    put(&mut zeros.page, place(cell), cell + 3 * 0x60);
+    assert_eq!(found(zeros, behind, 4, 0x60), [FindingId::PoolLink], "nobody had it");
+    let mut deleted = of_zeros();
+    put(&mut deleted.page, place(cell), cell + 3 * 0x60);
+    deleted.page[place(SECTION) + 0x30] = 7;
+    assert_eq!(found(deleted, behind, 4, 0x60), [FindingId::PoolTookBack]);
+    let mut sound = World::new();
+    sound.section(SECTION, (u64::MAX, -2, 1, 0x24, 0x58, 0));
+    assert_eq!(found(sound, behind, 4, 0x60), [], "it was made, and is one still");
 }
 
 #[test]
@@ -346,6 +420,33 @@ fn a_cleared_section_is_still_listed() {
         world.peb[0x11C..0x120].copy_from_slice(&1u32.to_le_bytes());
         assert_eq!(among(&world, &known), [FindingId::ListLacksSection]);
     }
+}
+
+#[test]
+fn a_page_of_zeros_had_no_object() {
+    let world = |at: u64, allocation: u64| {
+        let mut world = of_zeros();
+        world.section(at, (0, 0, 0, 0, 0, 0));
+        world.at = at;
+        world.more = match allocation {
+            PAGE => |synth| synth.memory_info(PAGE, 0x1000, 0x1000, 4, 0x2_0000),
+            _ => |synth| synth.memory_info(PAGE - 0x1000, 0x2000, 0x1000, 4, 0x2_0000),
+        };
+        world
+    };
+    let has = |world: &World| world.has(FindingId::PageIsZero);
+    assert!(has(&world(SECTION, PAGE)));
+    assert!(!has(&world(SECTION, PAGE - 0x1000)), "not the first page");
+    assert!(!has(&world(PAGE + 0x28 * 4, PAGE)), "it may be one of an array");
+    let mut used = world(SECTION, PAGE);
+    used.page[0xFFF] = 1;
+    assert!(!has(&used), "something else is there");
+    let mut part = world(SECTION, PAGE);
+    part.page.truncate(0xF00);
+    assert!(!has(&part), "the rest is not in the dump");
+    let mut module = of_zeros();
+    module.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
+    assert!(!has(&module), "static data began as zeros");
 }
 
 #[test]

@@ -90,6 +90,43 @@ pub(super) fn collect(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Fi
         };
         findings.push(finding);
     }
+    if let Some(finding) = never_listed(calls, findings) {
+        findings.push(finding);
+    }
+}
+
+/// No section with a record was ever made at the address.
+///
+/// - situation: what is made goes on the process's list; only Delete takes it off again.
+/// - example: foreign bytes in a heap block, no record for the address, and none of the three calls that delete can have been for it: the block was
+///   not a section's before.
+/// - handling: the whole list was read and lacks it, no code that can have run deletes it, not for an earlier object in the block either, and none
+///   initialises a section without a record.
+/// - test: `what_is_not_listed_and_was_not_deleted_was_never_made` (tests/accuracy).
+fn never_listed(calls: &[Past], findings: &[Finding]) -> Option<Finding> {
+    let is_so = has(findings, FindingId::ListLacksSection)
+        && has(findings, FindingId::NoDeletionBehind)
+        && !calls.iter().any(|call| makes_without_record(call) || deletes_earlier(call));
+    is_so.then(|| {
+        Finding::new(
+            FindingId::NeverListed,
+            "The process's list has no record for the section, and nothing that has run can have deleted it: none was made here with a record.",
+            "list of sections, code of the program's modules",
+        )
+    })
+}
+
+/// Whether a call has deleted a section of an object that the block may have held before.
+fn deletes_earlier(call: &Past) -> bool {
+    call.is_of_earlier && Step::Deletion.argument_of(&call.name).is_some()
+}
+
+/// Whether a call may initialise a section without a record: `InitializeCriticalSectionEx` with `CRITICAL_SECTION_NO_DEBUG_INFO`
+/// (learn.microsoft.com, "InitializeCriticalSectionEx function"; its value is from the SDK's winbase.h), or with flags that are not known.
+fn makes_without_record(call: &Past) -> bool {
+    const NO_DEBUG_INFO: u64 = 0x0100_0000;
+    call.name.ends_with("InitializeCriticalSectionEx")
+        && !matches!(call.arguments.get(2), Some(Given::Value(flags)) if flags & NO_DEBUG_INFO == 0)
 }
 
 /// Code that takes a step with a section, of which it is not known which it is.

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// Bytes on either side in which sections without a record are looked for.
 const REACH: u64 = 0x400;
+/// Most bytes to the place in a row that a pool's link leads to.
+const REACH_OF_LINK: u64 = 0x4000;
 /// Most bytes from one section of a row to the next.
 const MAX_STEP: u64 = 0x1000;
 /// Sections that make a row, with the address where one would be next to them, or alone.
@@ -25,9 +27,11 @@ const MEMBER: u64 = 0x100;
 const MAX_ENTRIES: usize = 64;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
-    let Some(section) = case.section.filter(|_| !has(findings, FindingId::ListKnowsSection)) else {
+    let Some(section) = case.section else { return };
+    if has(findings, FindingId::ListKnowsSection) {
+        row_stands(case, section, findings);
         return;
-    };
+    }
     let is_one_of = |ids: &[FindingId]| ids.iter().any(|id| has(findings, *id));
     let is_other = is_one_of(&[FindingId::EveryFieldForeign, FindingId::HeadForeign]);
     let is_none = is_other || is_one_of(&FindingId::ZEROS) || is_one_of(&FindingId::FILLS);
@@ -65,21 +69,74 @@ fn beside_row(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<
     let (id, place) = match (before, behind) {
         // Zeros are no other variable by their looks: the row may begin with them.
         (0, _) if FindingId::ZEROS.iter().any(|id| has(findings, *id)) => return,
-        (0, _) => (FindingId::BeforeRow, "one step before the first"),
+        (0, _) => (FindingId::BeforeRow, "one step before the first of them"),
         (_, 0) if is_other_static(case, section, findings) => {
-            (FindingId::BehindStaticRow, "one step behind the last")
+            (FindingId::BehindStaticRow, "one step behind the last of them")
         }
-        (_, 0) => (FindingId::BehindRow, "one step behind the last"),
-        _ => (FindingId::InRow, "in the place of one"),
+        (_, 0) => (FindingId::BehindRow, "one step behind the last of them"),
+        _ if has(findings, FindingId::EveryFieldForeign) && are_blocks(case, here, step) => {
+            (FindingId::InRowOfBlocks, "in the place of one, each in a heap block of its own")
+        }
+        _ => (FindingId::InRow, "in the place of one of them"),
     };
     findings.push(Finding::new(
         id,
         format!(
-            "{} sections stand at steps of {step:#x} bytes from {here:#x}, which is {place} of them.",
+            "{} sections stand at steps of {step:#x} bytes from {here:#x}, which is {place}.",
             before.saturating_add(behind)
         ),
         format!("memory around {here:#x}"),
     ));
+}
+
+/// The other members of the section's row are whole.
+///
+/// - situation: an array's memory is given back as a whole; what was written over one element leaves the others.
+/// - example: accounts in a vector; the memo of the third is too long, the sections of the other three stand.
+/// - handling: the list has a record for the section, and at equal steps from it stand others, in the same heap block or the data of one module. Not
+///   for a cell of a pool, which goes back alone, nor where a fill pattern says so, nor where DebugInfo leads to another place of the row, as a pool's
+///   link to a free cell does.
+/// - test: `where_in_a_row_of_sections_it_is`.
+fn row_stands(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let is_one_of = |ids: &[FindingId]| ids.iter().any(|id| has(findings, *id));
+    let goes_alone =
+        is_one_of(&[FindingId::PoolCell, FindingId::PoolLink]) || is_one_of(&FindingId::FILLS);
+    let Some(row) = row_at(case, section).filter(|_| !goes_alone) else { return };
+    let here = section.address;
+    // A pool's link to a free cell: this one goes back alone, too.
+    let link = section.raw.map_or(0, |raw| raw.debug_info);
+    let distance = link.abs_diff(here);
+    let is_link = distance != 0
+        && distance <= REACH_OF_LINK
+        && distance.is_multiple_of(row.step)
+        && !listed(case).contains(&link);
+    if is_link || !is_one_array(case, here, &row) {
+        return;
+    }
+    findings.push(Finding::new(
+        FindingId::RowStands,
+        format!(
+            "{} other sections of the list stand at steps of {:#x} bytes from {here:#x}, in the same memory, and name their records.",
+            row.before.saturating_add(row.behind),
+            row.step
+        ),
+        format!("memory around {here:#x}"),
+    ));
+}
+
+/// Whether a row lies in one heap block, or in the data of one module.
+fn is_one_array(case: Case<'_, '_>, here: u64, row: &Row) -> bool {
+    let dump = case.scene.dump;
+    let places = [
+        here.checked_sub(row.step).filter(|_| row.before > 0),
+        here.checked_add(row.step).filter(|_| row.behind > 0),
+    ];
+    let block = |at: u64| heap::block_at(dump, at).map(|block| block.start);
+    let module = |at: u64| dump.module_at(at).map(|module| module.base);
+    places.into_iter().flatten().all(|at| {
+        block(here).is_some_and(|own| block(at) == Some(own))
+            || module(here).is_some_and(|own| module(at) == Some(own))
+    })
 }
 
 /// Whether what stands there is another variable of a module.
@@ -91,6 +148,22 @@ fn beside_row(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<
 fn is_other_static(case: Case<'_, '_>, section: &CriticalSection, findings: &[Finding]) -> bool {
     has(findings, FindingId::EveryFieldForeign)
         && case.scene.dump.module_at(section.address).is_some()
+}
+
+/// Whether the members of a row lie in heap blocks of their own.
+///
+/// - situation: an element of an array may have been left out when they were made; objects that are allocated one by one are each made.
+/// - example: five connections 0x90 bytes apart; the block of the fourth is a request's.
+/// - handling: every field is foreign; the section lies in a heap block in use, and the places of its two neighbours in other ones.
+/// - test: `where_in_a_row_of_sections_it_is`.
+fn are_blocks(case: Case<'_, '_>, here: u64, step: u64) -> bool {
+    let block = |at: Option<u64>| heap::block_at(case.scene.dump, at?);
+    let own = block(Some(here)).filter(|own| own.state == BlockState::Busy);
+    let is_other = |at: Option<u64>| {
+        let (own, other) = (own.as_ref(), block(at));
+        own.zip(other.as_ref()).is_some_and(|(own, other)| own.start != other.start)
+    };
+    is_other(here.checked_sub(step)) && is_other(here.checked_add(step))
 }
 
 /// Sections at equal steps on both sides of an address.

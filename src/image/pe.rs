@@ -71,6 +71,12 @@ impl Section {
         self.characteristics & 0x8000_0000 != 0
     }
 
+    /// Whether all processes that load the module have the same memory there: `IMAGE_SCN_MEM_SHARED`, 0x10000000.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.characteristics & 0x1000_0000 != 0
+    }
+
     fn holds(&self, rva: u32) -> bool {
         rva.checked_sub(self.virtual_address).is_some_and(|offset| offset < self.virtual_size)
     }

@@ -5,7 +5,7 @@ use super::support::{Label, labels};
 use csdump::report::model::Report;
 
 /// The dump of that name, with its report.
-fn report(name: &str) -> (Label, Report) {
+pub(super) fn report(name: &str) -> (Label, Report) {
     let label = labels().into_iter().find(|label| label.name() == format!("{name}.dmp.zst"));
     let label = label.unwrap_or_else(|| panic!("no dump {name}"));
     let report = label.report();
@@ -16,12 +16,12 @@ fn section(report: &Report) -> &str {
     report.critical_section.as_ref().map_or("", |section| section.address.as_str())
 }
 
-fn assert_section(name: &str) {
+pub(super) fn assert_section(name: &str) {
     let (label, report) = report(name);
     assert_eq!(section(&report), label.text("section"), "{name}");
 }
 
-fn assert_finding(name: &str, finding: &str, expected: bool) {
+pub(super) fn assert_finding(name: &str, finding: &str, expected: bool) {
     assert_eq!(has(&report(name).1, finding), expected, "{finding} in {name}");
 }
 

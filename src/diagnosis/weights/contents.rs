@@ -57,6 +57,70 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::PoolCell,
+        Group::StaticPlace,
+        &[
+            w(
+                MemoryReleased,
+                1.8,
+                "a cell goes from owner to owner, and the list of sections does not hear of it",
+            ),
+            w(NeverInitialized, 1.3, "a cell comes from the pool as its last owner left it"),
+        ],
+    ),
+    row(
+        FindingId::PoolLink,
+        Group::StaticPlace,
+        &[
+            w(MemoryReleased, 3.0, "the pool has the cell again, or its next owner has linked it"),
+            w(
+                NeverInitialized,
+                2.5,
+                "the link is the pool's own: nothing was made in the cell since",
+            ),
+            w(Deleted, 1.0, "the cell went back after its section was deleted"),
+            w(Corrupted, -1.0, "a stray write seldom leaves the address of another cell"),
+        ],
+    ),
+    row(
+        FindingId::PoolTookBack,
+        Group::Contents,
+        &[
+            w(Deleted, 2.0, "the object went back to its pool after its section was deleted"),
+            w(MemoryReleased, 1.5, "the pool has the cell again, and clears a part of it"),
+            w(
+                NeverInitialized,
+                1.7,
+                "an object was begun in the cell, and its first field not set",
+            ),
+            w(Corrupted, -1.0, "a stray write seldom leaves the address of another cell"),
+        ],
+    ),
+    row(
+        FindingId::OtherBase,
+        Group::Beginning,
+        &[
+            w(
+                BadPointer,
+                4.0,
+                "the object's first base was taken for the one that has the section",
+            ),
+            w(Corrupted, -2.0, "the section of this object is whole, and elsewhere"),
+            w(MemoryReleased, -1.0, "the object is whole"),
+            w(NeverInitialized, -1.0, "the object is whole, and its section was made"),
+        ],
+    ),
+    row(
+        FindingId::ContentsBeginInBlock,
+        Group::Contents,
+        &[
+            w(BadPointer, 0.7, "a text that is a field of the object has just this address"),
+            w(NeverInitialized, 0.7, "an object that had a text here was there before"),
+            w(MemoryReleased, -0.5, "a text that was given the block would begin with it"),
+            w(Corrupted, -1.0, "an overrun comes from before the section"),
+        ],
+    ),
+    row(
         FindingId::ContentsBeginHere,
         Group::Contents,
         &[
@@ -366,6 +430,15 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(NeverInitialized, 0.4, "what was never made is often zero as a whole"),
             w(Deleted, -0.3, "what was made and used mostly has data around its section"),
+        ],
+    ),
+    row(
+        FindingId::PageIsZero,
+        Group::Contents,
+        &[
+            w(MemoryReleased, 1.4, "pages that were given back come again as zeros"),
+            w(NeverInitialized, 0.5, "fresh pages are zero"),
+            w(Deleted, -1.5, "Delete leaves the object's other fields"),
         ],
     ),
     row(

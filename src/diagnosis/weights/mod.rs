@@ -19,7 +19,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 11;
+pub const MODEL_VERSION: u32 = 12;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ pub enum Group {
     Contents,
     /// What kind of storage it is.
     Storage,
-    /// Whether code names that storage.
+    /// Who hands the storage out: code that names it, or a pool.
     StaticPlace,
     /// Where the address points.
     Memory,

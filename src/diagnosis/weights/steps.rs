@@ -81,6 +81,15 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::NeverListed,
+        Group::DebugRecord,
+        &[w(
+            MemoryReleased,
+            -1.6,
+            "memory that held a section would have had it on the list, or deleted from there",
+        )],
+    ),
+    row(
         FindingId::LiveLocal,
         Group::Release,
         &[w(MemoryReleased, -2.5, "the memory of a live function's locals is not given back")],
@@ -197,6 +206,7 @@ pub(super) const ROWS: &[Row] = &[
             w(BadPointer, 0.7, "the index is one too many"),
             w(NeverInitialized, 1.0, "the row may have room for more sections than were made"),
             w(Corrupted, -0.5, "it would have to be the row's last section that was hit"),
+            w(MemoryReleased, -0.5, "the memory of a row mostly goes back as a whole"),
             w(Deleted, 0.3, "arrays are destroyed from their end"),
         ],
     ),
@@ -216,6 +226,23 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::InRow,
         Group::Row,
         &[w(BadPointer, -1.5, "the address is that of a member of the row")],
+    ),
+    row(
+        FindingId::InRowOfBlocks,
+        Group::Row,
+        &[
+            w(BadPointer, -0.4, "the address is that of such an object's section"),
+            w(NeverInitialized, -0.8, "objects that are made one by one are made by the same code"),
+            w(MemoryReleased, 0.3, "one object of the row was freed, and another has its block"),
+        ],
+    ),
+    row(
+        FindingId::RowStands,
+        Group::Row,
+        &[
+            w(MemoryReleased, -1.5, "an array's memory goes back as a whole"),
+            w(Corrupted, 0.3, "a stray write hits one element and leaves the others"),
+        ],
     ),
     row(
         FindingId::FarOnRow,

@@ -177,6 +177,15 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::SharedModuleData,
+        Group::Memory,
+        &[
+            w(CrossProcess, 4.0, "the linker was told to share it with other processes"),
+            w(HandleClosed, -2.0, "the handle may be another process's"),
+            w(NeverInitialized, -1.0, "another process may have initialised it"),
+        ],
+    ),
+    row(
         FindingId::OnDeadStack,
         Group::Memory,
         &[

@@ -296,6 +296,7 @@ from .sixth import PROGRAMS as SIXTH  # noqa: E402
 from .tenth import PROGRAMS as TENTH  # noqa: E402
 from .eleventh import PROGRAMS as ELEVENTH  # noqa: E402
 from .twelfth import PROGRAMS as TWELFTH  # noqa: E402
+from .thirteenth import PROGRAMS as THIRTEENTH  # noqa: E402
 from .third_fault import FAULTS as THIRD_FAULTS  # noqa: E402
 from .third_signal import SIGNALS as THIRD_SIGNALS  # noqa: E402
 
@@ -312,6 +313,7 @@ PROGRAMS.update(EIGHTH)
 PROGRAMS.update(TENTH)
 PROGRAMS.update(ELEVENTH)
 PROGRAMS.update(TWELFTH)
+PROGRAMS.update(THIRTEENTH)
 
 
 def split_of(name):

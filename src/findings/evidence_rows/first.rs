@@ -1,32 +1,9 @@
-//! The evidence table of critical-sections.md, section 9, row by row: which finding says it, how it is looked for, and
-//! where it is not a finding, what else has it or why no dump can show it. The rows M1 to M4 are its additions from
-//! measurement. docs/findings.md is generated from it.
+//! Rows 1 to 26: the section, its handle, its memory, and its threads.
 
-use super::FindingId;
+use super::EvidenceRow;
+use crate::findings::FindingId;
 
-/// One row of the evidence table.
-#[derive(Debug)]
-pub struct EvidenceRow {
-    /// Number in the table.
-    pub row: &'static str,
-    /// What is observed, in words of our own.
-    pub evidence: &'static str,
-    /// Where it comes from.
-    pub situation: &'static str,
-    /// What it looks like.
-    pub example: &'static str,
-    /// How it is looked for.
-    pub handling: &'static str,
-    /// A test that fails when that goes wrong; empty where another part of csdump has the row.
-    pub test: &'static str,
-    /// The findings that say it.
-    pub findings: &'static [FindingId],
-    /// A hard constraint that goes with it, or why it is no finding or cannot be decided.
-    pub remark: &'static str,
-}
-
-/// The rows in the table's order.
-pub const ROWS: &[EvidenceRow] = &[
+pub(super) const ROWS: &[EvidenceRow] = &[
     EvidenceRow {
         row: "1",
         evidence: "Windows 10 or later without the compatibility flag, and a LockSemaphore other than 0 and -1",
@@ -185,6 +162,11 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::HeadForeign,
             FindingId::StaticStorageWritten,
             FindingId::StaticNotNamed,
+            FindingId::PoolCell,
+            FindingId::PoolLink,
+            FindingId::PoolTookBack,
+            FindingId::RowStands,
+            FindingId::InRowOfBlocks,
         ],
         remark: "",
     },
@@ -199,6 +181,7 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::NeighbourRunsInFromBefore,
             FindingId::NeighbourRunsInFromBehind,
             FindingId::ContentsBeginHere,
+            FindingId::ContentsBeginInBlock,
             FindingId::ContentsBeginBefore,
         ],
         remark: "",
@@ -315,7 +298,7 @@ pub const ROWS: &[EvidenceRow] = &[
         example: "MEM_MAPPED at the section's address",
         handling: "MemoryInfoList",
         test: "where_the_section_is_counts",
-        findings: &[FindingId::MemoryMapped],
+        findings: &[FindingId::MemoryMapped, FindingId::SharedModuleData],
         remark: "Private memory excludes `cross-process` (a hard constraint), unless the process is a clone.",
     },
     EvidenceRow {
@@ -360,195 +343,6 @@ pub const ROWS: &[EvidenceRow] = &[
             FindingId::StaticSectionAtExit,
             FindingId::LibraryUnloading,
         ],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "27",
-        evidence: "the end of the process has ended the waiters",
-        situation: "LockCount still counts threads that are gone",
-        example: "LockCount -3, no other thread, exit handlers running",
-        handling: "waiters that nobody sees are no argument while the process ends",
-        test: "a_process_that_ends_is_seen",
-        findings: &[FindingId::WaitersGoneAtExit],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "28",
-        evidence: "the slot holds an event of ntdll's kind",
-        situation: "re-created after the crash",
-        example: "Event, access 0x100003, unnamed",
-        handling: "HandleDataStream",
-        test: "what_stands_in_the_slot_is_told_apart",
-        findings: &[FindingId::SlotHoldsSectionEvent],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "29",
-        evidence: "the slot holds a stranger's event",
-        situation: "recycled after the close",
-        example: "Event, access 0x1F0003",
-        handling: "HandleDataStream",
-        test: "what_stands_in_the_slot_is_told_apart",
-        findings: &[FindingId::SlotHoldsForeignEvent],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "30",
-        evidence: "the slot holds another object",
-        situation: "recycled after the failure",
-        example: "a Key; a File may be the dump writer's own",
-        handling: "HandleDataStream; a File in a slot that was empty at the failure is the writer's as far as anyone can tell",
-        test: "what_stands_in_the_slot_is_told_apart",
-        findings: &[FindingId::SlotHoldsOtherObject, FindingId::SlotHoldsWritersFile],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "31",
-        evidence: "0xC0000024 or 0xC0000022 in the same place",
-        situation: "the slot was recycled before the failure",
-        example: "0xC0000024 in a dump without a handle stream",
-        handling: "the code says what the slot held at that instant",
-        test: "the_code_says_what_the_slot_held",
-        findings: &[FindingId::SlotWasTaken],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "32",
-        evidence: "other sections have lost their events too",
-        situation: "one bug closes several",
-        example: "a listed or static section whose LockSemaphore is not open",
-        handling: "the process's list, and a bounded search of modules' data",
-        test: "static_sections_without_their_events_are_found",
-        findings: &[FindingId::OtherSectionsLostHandles],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "33",
-        evidence: "last error 6 or last status 0xC0000008",
-        situation: "an earlier call failed for an invalid handle",
-        example: "TEB.LastErrorValue 6",
-        handling: "the faulting thread's TEB",
-        test: "what_the_process_says_of_itself",
-        findings: &[FindingId::LastErrorInvalidHandle],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "34",
-        evidence: "raised by KiRaiseUserExceptionDispatcher",
-        situation: "strict handle checks",
-        example: "frame 0, or NtGlobalFlag 0x40000000",
-        handling: "said for the reader, without weight",
-        test: "the_platform_is_said",
-        findings: &[FindingId::RaisedByKernel, FindingId::HandleChecksOn],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "35",
-        evidence: "verifier stop 0x210",
-        situation: "Application Verifier was on",
-        example: "stop 0x210 with the section as its first parameter",
-        handling: "the stop's parameters",
-        test: "a_stop_names_its_section",
-        findings: &[FindingId::VerifierStop, FindingId::VerifierSaysNotInitialized],
-        remark: "The other stops have findings of their own; NtGlobalFlag 0x100 is `handle-checks-on`.",
-    },
-    EvidenceRow {
-        row: "36",
-        evidence: "the process is a clone",
-        situation: "RtlCloneUserProcess",
-        example: "SameTebFlags has ClonedThread",
-        handling: "the flag in the faulting thread's TEB",
-        test: "what_the_process_says_of_itself",
-        findings: &[FindingId::ClonedProcess],
-        remark: "A snapshot taken for the dump (PSS): undecidable and no matter, since a snapshot runs nothing that could fail.",
-    },
-    EvidenceRow {
-        row: "37",
-        evidence: "no waiter exists although LockCount counts some",
-        situation: "the count is fiction, or the waiters are elsewhere",
-        example: "LockCount -7, and no stack and no wait block names the section",
-        handling: "stacks of all threads; wait blocks from Windows 8 on",
-        test: "wait_blocks_are_weighed_against_lock_count",
-        findings: &[
-            FindingId::WaitersMissing,
-            FindingId::NoWaiterByAddress,
-            FindingId::WaitersByAddress,
-        ],
-        remark: "An empty bucket alone never counts: that the table is the one in use is known from observation only.",
-    },
-    EvidenceRow {
-        row: "38",
-        evidence: "sections at a fixed distance damaged alike",
-        situation: "an array of objects overrun",
-        example: "the same text in LockSemaphore 0x80 bytes on",
-        handling: "up to 1 KiB on both sides, every other part in order",
-        test: "siblings_with_the_same_damage_are_seen",
-        findings: &[FindingId::NeighboursDamagedAlike],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "39",
-        evidence: "everything in order and LockSemaphore 0 or -1",
-        situation: "not the section of the failure",
-        example: "a healthy neighbour found on the stack",
-        handling: "",
-        test: "healthy_neighbours_do_not_pass",
-        findings: &[
-            FindingId::PointsToSection,
-            FindingId::FunctionTableInside,
-            FindingId::DebugInfoInModule,
-            FindingId::SectionNearBy,
-        ],
-        remark: "The gate refuses such a candidate; where the caller gives it exactly, the report says that it was written to since (`changed-since`).",
-    },
-    EvidenceRow {
-        row: "40",
-        evidence: "RecursionCount not 0, and the owner no live thread",
-        situation: "fails the state at the throw",
-        example: "RecursionCount 1, OwningThread 0x45 of no thread",
-        handling: "",
-        test: "the_named_exceptions_pass",
-        findings: &[FindingId::ChangedSince, FindingId::OwnerUnknown],
-        remark: "The gate refuses such a candidate of a failed signal.",
-    },
-    EvidenceRow {
-        row: "M1",
-        evidence: "x86: the exception's address is behind a call that does not return",
-        situation: "a part of a function ends with the call to RtlRaiseStatus",
-        example: "EIP is a return address past the function's end",
-        handling: "",
-        test: "windows_7_x86_chain",
-        findings: &[],
-        remark: "A rule for walking stacks: `crash::mark_raise`.",
-    },
-    EvidenceRow {
-        row: "M2",
-        evidence: "the handle that was passed is gone from the registers",
-        situation: "RtlRaiseStatus overwrites them",
-        example: "a race with Delete: the section is zero",
-        handling: "LockSemaphore stands in for it, and its source is said",
-        test: "a_section_changed_since_is_no_evidence",
-        findings: &[FindingId::ChangedSince, FindingId::SectionAllZero],
-        remark: "Undecidable where the section was written to since: the handle is unknown then.",
-    },
-    EvidenceRow {
-        row: "M3",
-        evidence: "Windows 7: DebugInfo is a pointer by default, SpinCount 0",
-        situation: "both were measured",
-        example: "DebugInfo -1 only with NO_DEBUG_INFO",
-        handling: "-1 is no damage on 7; 0 is plausible up to 7",
-        test: "versions_store_different_values",
-        findings: &[FindingId::DebugInfoAbsentUnexpected, FindingId::SpinCountPlausible],
-        remark: "",
-    },
-    EvidenceRow {
-        row: "M4",
-        evidence: "a File in the slot may be the dump writer's own",
-        situation: "writers open files after the crash",
-        example: "the .dmp itself takes the lowest free slot",
-        handling: "a File after 0xC0000008 is not called recycled",
-        test: "a_file_in_an_empty_slot_is_the_writers",
-        findings: &[FindingId::SlotHoldsWritersFile],
         remark: "",
     },
 ];
