@@ -1,7 +1,8 @@
 //! Access violations in a lock function: what the faulting address says about the section.
 
+use super::candidate::Candidate;
 use super::exception::{ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR};
-use super::locate::{Candidate, Search};
+use super::locate::Search;
 use super::operation::{Failure, Operation};
 use super::stack::Scene;
 use crate::critsec::debug_info::{RawDebugInfo, is_user_address, record_size};
@@ -276,7 +277,7 @@ fn best(candidates: &[Candidate], fits: impl Fn(&Candidate) -> bool) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::locate::Way;
+    use crate::crash::candidate::Way;
     use crate::critsec::lock_count::LockCountEncoding;
 
     fn candidate(address: u64, debug_info: Option<u64>, exact: bool) -> Candidate {

@@ -1,9 +1,10 @@
 //! The locks of heaps: critical sections inside the heaps' own headers, which heap functions leave with code of
 //! their own (critical-sections.md 4.2).
 
+use super::candidate::Way;
 use super::exception::EffectiveException;
 use super::frame::Frame;
-use super::locate::{self, Located, Search, Way};
+use super::locate::{self, Located, Search};
 use super::operation::{self, Failure, Operation, OperationSource};
 use super::stack::Scene;
 use super::waits::Waits;

@@ -1,6 +1,7 @@
 //! Lock failures that nothing on the stack names: exception, fault address and a section behind a register or a stack word must agree.
 
 use super::LockFailure;
+use super::candidate::{Candidate, Way};
 use super::counting_arm64;
 use super::exception::{
     ACCESS_VIOLATION, EffectiveException, IN_PAGE_ERROR, POSSIBLE_DEADLOCK, RESOURCE_NOT_OWNED,
@@ -9,7 +10,7 @@ use super::fault;
 use super::frame::Frame;
 use super::instruction;
 use super::is_ntdll;
-use super::locate::{self, Candidate, Located, Search};
+use super::locate::{self, Located, Search};
 use super::operation::{self, Failure, Operation, OperationSource};
 use super::stack::Scene;
 use crate::critsec::debug_info::{contention_count_offset, entry_count_offset};
@@ -234,6 +235,6 @@ fn candidate(
         scene,
         encoding,
         address,
-        vec![locate::Way { text, score: 3, is_fault: true, ..locate::Way::default() }],
+        vec![Way { text, score: 3, is_fault: true, ..Way::default() }],
     )
 }

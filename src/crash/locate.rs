@@ -6,6 +6,7 @@
 //! that explains the fault is chosen.
 
 use super::call_site::Argument;
+use super::candidate::{Candidate, Way};
 use super::exception::{EffectiveException, POSSIBLE_DEADLOCK};
 use super::fault;
 use super::frame::Frame;
@@ -29,95 +30,6 @@ const NULL_PAGE: u64 = 0x1_0000;
 const BEYOND_CALLER: u64 = 0x100;
 /// Most stack slots searched.
 const MAX_SLOTS: u64 = 2048;
-
-/// A way to the address.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Way {
-    /// In words.
-    pub text: String,
-    /// How much it weighs in a tie.
-    pub score: u32,
-    /// Whether the way cannot lead to a wrong address.
-    pub exact: bool,
-    /// Whether the caller's code gives the address, though the memory that it read it from may have changed since.
-    pub is_given: bool,
-    /// Whether the way is the fault itself, so that it says nothing about whose fault it is.
-    pub is_fault: bool,
-    /// Whether the way is the register of the instruction that faulted.
-    pub has_faulted: bool,
-    /// That instruction goes through the section, and through no record.
-    pub names_section: bool,
-    /// Whether the way is another thread's.
-    pub is_waiter: bool,
-    /// Whether the way is one of many that a register of the caller may have been saved by.
-    pub is_saved: bool,
-}
-
-/// A possible address of the section.
-#[derive(Debug, Clone)]
-pub struct Candidate {
-    /// The address.
-    pub address: u64,
-    /// The ways that led to it.
-    pub ways: Vec<Way>,
-    /// The section there, when it is in the dump.
-    pub raw: Option<RawCriticalSection>,
-    /// What the gate says, when it is.
-    pub gate: Option<Gate>,
-}
-
-impl Candidate {
-    /// The sum of the ways' scores.
-    #[must_use]
-    pub fn score(&self) -> u32 {
-        self.ways.iter().map(|way| way.score).sum()
-    }
-
-    /// Whether the caller's code gives the address, though the memory that it read it from may have changed since.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        self.ways.iter().any(|way| way.is_given)
-    }
-
-    /// Whether nothing but a register, or a word of the stack, leads to the address: it may be what was read out of the section.
-    #[must_use]
-    pub fn is_one_value(&self) -> bool {
-        let is_value = |way: &Way| {
-            !(way.exact || way.is_given || way.is_fault || way.has_faulted || way.names_section)
-        };
-        self.ways.len() == 1 && self.ways.iter().all(is_value)
-    }
-
-    /// Whether something besides the fault leads to the address.
-    #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        self.ways.iter().any(|way| !way.is_fault)
-    }
-
-    /// Whether the faulting instruction accessed it through a register.
-    #[must_use]
-    pub fn has_faulted(&self) -> bool {
-        self.ways.iter().any(|way| way.has_faulted)
-    }
-
-    /// Whether its address is known for sure: by the call, or by the field that the faulting instruction accessed.
-    #[must_use]
-    pub fn is_proved(&self) -> bool {
-        self.is_exact() || self.ways.iter().any(|way| way.names_section)
-    }
-
-    /// Whether a register that the caller may have passed leads to the address.
-    #[must_use]
-    pub fn is_saved(&self) -> bool {
-        self.ways.iter().any(|way| way.is_saved)
-    }
-
-    /// Whether one of the ways cannot be wrong.
-    #[must_use]
-    pub fn is_exact(&self) -> bool {
-        self.ways.iter().any(|way| way.exact)
-    }
-}
 
 /// The section that was found.
 #[derive(Debug, Clone)]

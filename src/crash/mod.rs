@@ -6,6 +6,7 @@ mod backwards;
 pub mod call_site;
 mod call_site_arm64;
 mod called;
+pub mod candidate;
 mod counting_arm64;
 pub mod exception;
 pub mod fault;

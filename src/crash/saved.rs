@@ -1,10 +1,11 @@
 //! The argument of a small x64 dump's call, where no unwind data says which registers ntdll saved where.
 
 use super::call_site::{self, Argument, Base, Entry};
+use super::candidate::{Candidate, Way};
 use super::fault::{Access, first_touched};
 use super::frame::{Frame, Trust};
 use super::instruction;
-use super::locate::{Candidate, Search, Way};
+use super::locate::Search;
 use super::operation::Failure;
 use super::stack::Scene;
 use super::tail_call::{Between, LockFunction, between};

@@ -3,11 +3,11 @@
 //! The call into ntdll still names its target where the caller's code and import table are in the dump.
 //! Where they are not, the operation is inferred ([`inferred`]).
 
+use super::candidate::Candidate;
 use super::exception::EffectiveException;
 use super::fault;
 use super::frame::{Frame, FunctionName, NameSource, Trust};
 use super::inferred;
-use super::locate::Candidate;
 use super::operation::{self, Failure, FoundOperation, Operation, OperationSource};
 use super::stack::{self, Scene};
 use super::{LockFailure, is_ntdll, named};

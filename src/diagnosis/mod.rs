@@ -8,8 +8,8 @@ pub mod rank;
 mod verifier;
 pub mod weights;
 
+use crate::crash::candidate::Candidate;
 use crate::crash::exception::IN_PAGE_ERROR;
-use crate::crash::locate::Candidate;
 use crate::crash::operation::{Failure, Operation, OperationSource};
 use crate::critsec::gate::Gate;
 use crate::dump::MemoryKind;

@@ -8,9 +8,10 @@ pub mod codes;
 mod scan;
 
 use super::call_site::{self, Argument};
+use super::candidate::Way;
 use super::exception::{self, EffectiveException};
 use super::frame::{Frame, NameSource};
-use super::locate::{self, Located, Way};
+use super::locate::{self, Located};
 use super::operation::{Failure, Operation, OperationSource};
 use super::stack::Scene;
 use super::waits::Waits;
