@@ -135,6 +135,19 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See deleted."],
     },
     Explanation {
+        subject: Finding(FindingId::PointerByAddress),
+        title: "A pointer's own address was taken for the object's",
+        means: "A little before the address, on a stack, stands a pointer. What it leads to has a section as far behind its beginning as the address is behind the pointer.",
+        arises: &[
+            "A thread or a callback was given the address of a local pointer, and takes it for the object.",
+        ],
+        confirm: &[
+            run("dps SECTION-80 L60", "The pointer, before the address."),
+            look("What was passed to CreateThread, or registered with the callback."),
+        ],
+        fix: &["Pass the pointer itself. See bad-pointer."],
+    },
+    Explanation {
         subject: Finding(FindingId::OtherBase),
         title: "One base of an object was taken for another",
         means: "A little before the address stands the address of a table of virtual functions, and behind it another one, which say themselves that they are of one object. Its second base has a section, and the address that was passed is as far behind the first.",

@@ -406,6 +406,8 @@ finding_ids! {
     PoolLink => "pool-link",
     /// In a cell of a pool, which begins with a link to another, and holds data around zeros.
     PoolTookBack => "pool-took-back",
+    /// As far behind a pointer on a stack as a section is behind what it leads to.
+    PointerByAddress => "pointer-by-address",
     /// As far behind one base of an object as a section is behind another.
     OtherBase => "other-base",
     /// The address is the lower half of a longer one that the process holds.

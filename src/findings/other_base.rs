@@ -1,4 +1,4 @@
-//! One base of an object that was taken for another.
+//! One base of an object that was taken for another, or a pointer for what it leads to.
 
 use super::contents::is_table_of_functions;
 use super::{Case, Finding, FindingId, has};
@@ -28,6 +28,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     if is_made || has(findings, FindingId::ListKnowsSection) {
         return;
     }
+    pointer_by_address(case, section, findings);
     if let Some((base, other, offset)) = bases(case, section) {
         findings.push(Finding::new(
             FindingId::OtherBase,
@@ -35,6 +36,37 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
                 "At {base:#x} and {other:#x} stand the addresses of the tables of functions of one object's bases. The second has a section {offset:#x} bytes behind its beginning, the address is as far behind the first."
             ),
             format!("memory at {base:#x}"),
+        ));
+    }
+}
+
+/// The address is as far behind a pointer on a stack as a section is behind what the pointer leads to.
+///
+/// - situation: `&object` was passed where `object` is a pointer already: the thread, or the callback, takes the variable for the object.
+/// - example: `CreateThread(..., download, &job.download, ...)`; the object's section is at +18h of it, and 18h behind the variable lies a text.
+/// - handling: up to 0x100 bytes before the address a word on a stack that leads elsewhere, and as far behind there what is a section in every field.
+///   Not in other memory: the first word of an object is often the link to the next one of a list.
+/// - test: `the_address_of_a_pointer_on_a_stack` (tests/accuracy).
+fn pointer_by_address(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
+    let (dump, width) = (case.scene.dump, section.width);
+    let Some(owner) = dump.stack_owner(section.address).map(|thread| thread.id) else { return };
+    let is_there = |at: u64| dump.stack_owner(at).is_some_and(|thread| thread.id == owner);
+    let mut offsets = (1u64..)
+        .map_while(|count| count.checked_mul(width.bytes()))
+        .take_while(|offset| *offset <= OBJECT);
+    let found = offsets.find_map(|offset| {
+        let variable = section.address.checked_sub(offset).filter(|at| is_there(*at))?;
+        let object = dump.memory.pointer(variable, width).filter(|object| !is_there(*object))?;
+        let meant = object.checked_add(offset)?;
+        search::genuine(dump, meant, section.encoding).map(|_| (variable, offset, meant))
+    });
+    if let Some((variable, offset, meant)) = found {
+        findings.push(Finding::new(
+            FindingId::PointerByAddress,
+            format!(
+                "The address is {offset:#x} bytes behind {variable:#x}, a pointer on the stack; as far behind what that leads to a section stands, at {meant:#x}."
+            ),
+            format!("memory at {variable:#x}"),
         ));
     }
 }

@@ -64,3 +64,10 @@ fn a_wild_value_in_one_register_is_not_surely_the_section() {
     // It was read out of the section, of which the dump holds nothing.
     assert_eq!(report("j-lview-x64-woa-wer").1.outcome, Outcome::Inconclusive);
 }
+
+#[test]
+fn the_address_of_a_pointer_on_a_stack() {
+    assert_finding("j-yspawn-x86-new-full", "pointer-by-address", true);
+    // A local of a function that has returned.
+    assert_finding("n-gone-frame-x64-new-full", "pointer-by-address", false);
+}

@@ -97,6 +97,16 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::PointerByAddress,
+        Group::Beginning,
+        &[
+            w(BadPointer, 4.0, "the pointer's own address was taken for the object's"),
+            w(Corrupted, -2.0, "the object's section is whole, and elsewhere"),
+            w(MemoryReleased, -1.5, "the object is whole, and elsewhere"),
+            w(NeverInitialized, -1.5, "the object's section was made, and is elsewhere"),
+        ],
+    ),
+    row(
         FindingId::OtherBase,
         Group::Beginning,
         &[

@@ -141,6 +141,7 @@ pub(super) const ROWS: &[EvidenceRow] = &[
             FindingId::DebugInfoInModule,
             FindingId::SectionNearBy,
             FindingId::OtherBase,
+            FindingId::PointerByAddress,
         ],
         remark: "The gate refuses such a candidate; where the caller gives it exactly, the report says that it was written to since (`changed-since`).",
     },

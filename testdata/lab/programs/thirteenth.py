@@ -1,4 +1,4 @@
-"""Of batches that were written to be looked at (h-l*, j-l*, j-x*): the crashes that showed a fault of csdump's which no other dump shows."""
+"""Of batches that were written to be looked at (h-l*, j-l*, j-x*, j-y*): the crashes that showed a fault of csdump's which no other dump shows."""
 from . import unseen
 
 PROGRAMS = {}
@@ -27,3 +27,5 @@ add("j-xcensus", "j-odd-census", "N", "", "debug-info-invalid", "cross-process",
     note="a shared data segment; DebugInfo is an address in the other process's heap")
 add("j-xproto", "j-odd-proto", "W", "", "debug-info-invalid", "copied", "delete", flags="-O0",
     note="clones of a prototype whose section was contended before; the second Delete")
+add("j-yspawn", "j-rare7", "N", "", "debug-info-invalid", "bad-pointer", "enter", static=False, other_thread=True, flags="-O0",
+    note="the address of the pointer, on main's stack: a request's text")
