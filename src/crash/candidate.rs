@@ -55,10 +55,15 @@ impl Candidate {
     /// Whether nothing but a register, or a word of the stack, leads to the address: it may be what was read out of the section.
     #[must_use]
     pub fn is_one_value(&self) -> bool {
-        let is_value = |way: &Way| {
+        self.ways.len() == 1 && self.is_of_values()
+    }
+
+    /// Whether nothing but registers, and words of the stack, lead to the address.
+    #[must_use]
+    pub fn is_of_values(&self) -> bool {
+        self.ways.iter().all(|way| {
             !(way.exact || way.is_given || way.is_fault || way.has_faulted || way.names_section)
-        };
-        self.ways.len() == 1 && self.ways.iter().all(is_value)
+        })
     }
 
     /// Whether something besides the fault leads to the address.

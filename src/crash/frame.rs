@@ -16,6 +16,10 @@ pub enum Trust {
     Leaf,
     /// The frame's call instruction leads to a function whose control flow reaches the callee's address.
     CallTarget,
+    /// The code that is left to run in the callee, followed to its return.
+    Code,
+    /// The call before it waits, as the thread does, and its callers are proven.
+    Waiting,
     /// A return address that the kernel recorded in the handle trace.
     Recorded,
     /// A frame pointer whose return address follows a call instruction.
@@ -34,6 +38,8 @@ impl Trust {
             Self::UnwindData => "unwind-data",
             Self::Leaf => "leaf",
             Self::CallTarget => "call-target",
+            Self::Code => "code",
+            Self::Waiting => "waiting",
             Self::Recorded => "recorded",
             Self::FramePointer => "frame-pointer",
             Self::Scan => "scan",

@@ -211,6 +211,15 @@ pub(super) fn before(
     })
 }
 
+/// Whether the dump has the table of unwind data that a function on x64 would be in.
+pub(super) fn has_table(scene: Scene<'_, '_>, start: u64) -> bool {
+    let image = scene.images.image_at(start);
+    let rva = image.and_then(|image| Some((image, image.rva(start)?)));
+    rva.is_some_and(|(image, rva)| {
+        runtime_functions::lookup(&scene.dump.memory, image, rva).is_ok()
+    })
+}
+
 pub(super) fn function_start(scene: Scene<'_, '_>, return_address: u64) -> Option<u64> {
     let image = scene.images.image_at(return_address.checked_sub(1)?)?;
     let rva = image.rva(return_address.checked_sub(1)?)?;

@@ -28,11 +28,13 @@ mod saved;
 pub mod screen;
 pub mod stack;
 mod stack_arm64;
+mod stack_code;
 mod stack_x86;
 pub(crate) mod tail_call;
 mod unnamed;
 pub mod uses;
 pub mod verifier;
+pub mod waiting;
 pub mod waits;
 
 use crate::critsec::lock_count::LockCountEncoding;

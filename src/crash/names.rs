@@ -88,7 +88,10 @@ fn leads_to(scene: Scene<'_, '_>, frame: &Frame, target: u64) -> bool {
     match scene.dump.system.pointer_width {
         PointerWidth::Four => {
             !code_is_there
-                || scene.flows.follow(&scene.dump.memory, target).reaches(frame.registers.ip())
+                || scene
+                    .flows
+                    .follow(&scene.dump.memory, target, PointerWidth::Four)
+                    .reaches(frame.registers.ip())
         }
         PointerWidth::Eight => match primary_start(scene, frame) {
             Some(start) => start == target,

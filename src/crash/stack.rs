@@ -1,12 +1,12 @@
 //! Walking the faulting thread's stack.
 //!
 //! [`walk`] applies one pure step after another: registers and memory in, the caller's registers out, each
-//! register with its origin. x64 and ARM64 go by unwind data read out of the dump's memory; x86 by the call
+//! register with its origin. x64 and ARM64 go by unwind data read out of the dump's memory, x64 else by the code that is left to run; x86 by the call
 //! instructions, frame pointers and, last, a scan.
 
 use super::called;
 use super::frame::{Frame, Trust};
-use super::{call_site_arm64, stack_arm64, stack_x86};
+use super::{call_site_arm64, stack_arm64, stack_code, stack_x86};
 use crate::dump::memory::PointerWidth;
 use crate::dump::{Cpu, Dump};
 use crate::image::call_target::{self, CallKind, CallSite, Callee, Resolution};
@@ -33,7 +33,7 @@ pub struct Scene<'s, 'd> {
     pub dump: &'s Dump<'d>,
     /// The images in its memory.
     pub images: &'s Images<'s, 'd>,
-    /// Control flow of x86 functions followed so far.
+    /// Control flow of functions followed so far.
     pub flows: &'s FlowCache,
 }
 
@@ -216,17 +216,18 @@ fn rises(frame: &Frame, caller: &Caller) -> bool {
 fn step_x64(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
     by_unwind_data(scene, frame)
         .or_else(|| by_call_to_nowhere(scene, frame))
+        .or_else(|| stack_code::step(scene, frame))
         .or_else(|| by_frame_pointer(scene, frame))
         .or_else(|| by_scan(scene, frame, slots))
 }
 
-/// A step that nothing is guessed in: by unwind data, or proven by the call target.
+/// A step that nothing is guessed in: by unwind data, by the code that is left to run, or proven by the call target.
 #[must_use]
 pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
     let caller = match frame.registers.machine() {
         Machine::X86 => stack_x86::proven_step(scene, frame),
         Machine::Arm64 => stack_arm64::by_unwind_data(scene, frame),
-        _ => by_unwind_data(scene, frame),
+        _ => by_unwind_data(scene, frame).or_else(|| stack_code::step(scene, frame)),
     }?;
     rises(frame, &caller).then_some(caller)
 }
@@ -234,7 +235,13 @@ pub fn certain_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
 /// The frames from a register file outwards as far as none is a scan's, `most` at most.
 #[must_use]
 pub fn exact_frames(scene: Scene<'_, '_>, start: RegisterFile, most: usize) -> Vec<Frame> {
-    let mut frames = vec![frame(scene, start, IpKind::Exact, Trust::Context, None)];
+    exact_frames_from(scene, frame(scene, start, IpKind::Exact, Trust::Context, None), most)
+}
+
+/// A frame, and those outwards from it as far as none is a scan's, `most` at most.
+#[must_use]
+pub fn exact_frames_from(scene: Scene<'_, '_>, first: Frame, most: usize) -> Vec<Frame> {
+    let mut frames = vec![first];
     while frames.len() < most
         && let Some(last) = frames.last()
         && let Some(caller) = step(scene, last, false).filter(|caller| caller.trust.is_exact())

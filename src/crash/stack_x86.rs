@@ -71,7 +71,7 @@ fn word(scene: Scene<'_, '_>, address: u64) -> Option<u64> {
 fn is_disproved(scene: Scene<'_, '_>, frame: &Frame, slot: u64) -> bool {
     let target = word(scene, slot).and_then(|ip| scene.target(&scene.call_site(ip)?));
     target.is_some_and(|target| {
-        let flow = scene.flows.follow(&scene.dump.memory, target);
+        let flow = scene.flows.follow(&scene.dump.memory, target, PointerWidth::Four);
         flow.complete && !flow.reaches(frame.registers.ip())
     })
 }
@@ -115,7 +115,7 @@ fn prove(scene: Scene<'_, '_>, frame: &Frame, slot: u64) -> Option<Caller> {
 }
 
 fn prove_target(scene: Scene<'_, '_>, frame: &Frame, slot: u64, target: u64) -> Option<Caller> {
-    let flow = scene.flows.follow(&scene.dump.memory, target);
+    let flow = scene.flows.follow(&scene.dump.memory, target, PointerWidth::Four);
     if !flow.reaches(frame.registers.ip()) {
         return None;
     }

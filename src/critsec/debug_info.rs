@@ -228,22 +228,30 @@ pub struct ListWalk {
 ///
 /// - situation: the list's head lies among the records and reads as one by chance.
 /// - example: Windows 7 x86, where head-8 passes a back-pointer test (dumps/INDEX.md, fact 4).
-/// - handling: a node counts only with `Type` 0 or 1, a possible section address and links that are not its own.
-/// - test: `walks_a_list_past_its_head`.
+/// - handling: a node counts only with `Type` 0 or 1, a possible section address and links that are not its own. The links alone lead on: the head is no
+///   more than two links, and what would be a record around them may begin before ntdll's data, which is all that a small dump has of it.
+/// - test: `walks_a_list_past_its_head`, `a_head_at_the_beginning_of_what_the_dump_has`.
 #[must_use]
 pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> ListWalk {
     let layout = DebugLayout::of(width);
     let mut seen = HashSet::new();
     let mut walk = ListWalk::default();
+    let (mut unread, mut heads) = (HashSet::new(), HashSet::new());
     for forwards in [true, false] {
         let mut address = start;
         while walk.nodes.len() < MAX_LIST.saturating_mul(2)
             && (seen.insert(address) || address == start)
         {
             walk.nodes.push(address);
-            let Some(record) = RawDebugInfo::read(memory, address, width) else { break };
-            if (forwards || address != start) && is_record_like(&record, width) && record.flink != 0
-            {
+            let record = RawDebugInfo::read(memory, address, width);
+            match record.as_ref().map(|record| is_record_like(record, width)) {
+                None => unread.insert(address),
+                Some(false) => heads.insert(address),
+                Some(true) => false,
+            };
+            let of_section =
+                record.filter(|record| is_record_like(record, width) && record.flink != 0);
+            if let Some(record) = of_section.filter(|_| forwards || address != start) {
                 let raw = RawCriticalSection::read(memory, record.critical_section, width);
                 walk.sections.push(ListedSection {
                     record: address,
@@ -251,7 +259,10 @@ pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> 
                     raw,
                 });
             }
-            let link = if forwards { record.flink } else { record.blink };
+            let links = address.checked_add(layout.process_locks_list);
+            let at =
+                if forwards { links } else { links.and_then(|at| at.checked_add(width.bytes())) };
+            let Some(link) = at.and_then(|at| memory.pointer(at, width)) else { break };
             let Some(next) = link.checked_sub(layout.process_locks_list) else { break };
             if next == start {
                 walk.closed = true;
@@ -260,6 +271,9 @@ pub fn walk_list(memory: &AddressSpace<'_>, start: u64, width: PointerWidth) -> 
             address = next;
         }
     }
+    // Of what is no record only the head may be unread: any other may be one that the dump has a part of.
+    let is_head = unread.is_empty() || unread.len() == 1 && heads.is_empty();
+    walk.closed &= is_head;
     walk
 }
 
@@ -300,6 +314,29 @@ mod tests {
         let sections: Vec<u64> = walk.sections.iter().map(|entry| entry.section).collect();
         assert_eq!(sections, [0x2_0040, 0x2_0000]);
         assert!(walk.closed && walk.nodes.contains(&0x1_0080), "the head is a node too");
+    }
+
+    #[test]
+    fn a_head_at_the_beginning_of_what_the_dump_has() {
+        // The record that would be around the head begins 0x10 bytes before it.
+        let bytes = ring();
+        let region = |base: u64, bytes| Region { base, bytes, source: MemorySource::MemoryList };
+        let space = AddressSpace::new([
+            region(0x1_0000, &bytes[..0x80]),
+            region(0x1_0090, &bytes[0x90..0xA0]),
+        ]);
+        let walk = walk_list(&space, 0x1_0000, WIDTH);
+        assert!(walk.closed);
+        assert_eq!(walk.sections.len(), 2);
+        // A record of which the dump has the links alone may be the section's.
+        let space = AddressSpace::new([
+            region(0x1_0000, &bytes[..0x40]),
+            region(0x1_0050, &bytes[0x50..0xA0]),
+        ]);
+        assert!(!walk_list(&space, 0x1_0000, WIDTH).closed);
+        // Without it nothing comes back.
+        let space = AddressSpace::new([region(0x1_0000, &bytes[..0x80])]);
+        assert!(!walk_list(&space, 0x1_0000, WIDTH).closed);
     }
 
     #[test]

@@ -204,14 +204,19 @@ fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[F
 ///   section that never was.
 /// - handling: in such a dump only the call site, the passed argument and a field of the section that the faulting instruction accesses tell which it is.
 ///   In any dump an address without memory that one register alone holds may be what was read out of the section: 0xFF808270FF808270, from pixels.
-/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks`, `a_wild_value_in_one_register_is_not_surely_the_section` (tests/accuracy).
-fn may_be_another(case: Case<'_, '_>) -> bool {
+///   So may memory that registers and words of the stack alone lead a failed wait to, when what a section begins with is not there: those of an earlier call lie there, too.
+/// - test: `a_fault_alone_names_no_section_in_a_dump_of_stacks`, `a_wild_value_in_one_register_is_not_surely_the_section`,
+///   `small_dumps_are_never_not_applicable` (tests/accuracy).
+fn may_be_another(case: Case<'_, '_>, findings: &[Finding]) -> bool {
     let is_of_stacks =
         matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);
     let candidate = case.lock.located.as_ref().map(|located| &located.candidate);
     let is_loose =
         candidate.is_some_and(|candidate| candidate.raw.is_none() && candidate.is_one_value());
-    is_loose || is_of_stacks && !candidate.is_some_and(Candidate::is_proved)
+    let is_of_values = matches!(case.lock.failure, Failure::Wait(_))
+        && has(findings, FindingId::HeadForeign)
+        && candidate.is_some_and(Candidate::is_of_values);
+    is_loose || is_of_values || is_of_stacks && !candidate.is_some_and(Candidate::is_proved)
 }
 
 /// Whether the dump holds enough to name a cause: the call is named, the section is found and its bytes are
@@ -224,7 +229,7 @@ fn is_decided(
 ) -> bool {
     if needs_handle_stream(case, ranked, findings)
         || is_doubtful(case, ranked, findings)
-        || may_be_another(case)
+        || may_be_another(case, findings)
     {
         return false;
     }

@@ -112,6 +112,17 @@ impl<'a> AddressSpace<'a> {
         &self.regions
     }
 
+    /// The regions that have bytes from `start` on and before `end`, the dump's own and those of files.
+    pub fn overlapping(&self, start: u64, end: u64) -> impl Iterator<Item = &Region<'a>> {
+        let part = move |sorted: &'_ [Region<'a>]| {
+            let first = sorted.partition_point(|region| region.end() <= start);
+            let last = sorted.partition_point(|region| region.base < end);
+            first..last.max(first)
+        };
+        let own = self.regions.get(part(&self.regions)).unwrap_or_default();
+        own.iter().chain(self.files.get(part(&self.files)).unwrap_or_default())
+    }
+
     /// The region that holds `address`: the dump's, or one of a module's file.
     #[must_use]
     pub fn region_at(&self, address: u64) -> Option<&Region<'a>> {

@@ -66,6 +66,51 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See corrupted; if the symbol is not a section, see bad-pointer."],
     },
     Explanation {
+        subject: Finding(FindingId::StaticStorageReplaced),
+        title: "Static data with nothing of a section in it",
+        means: "The section lies in the data of a loaded module, and none of its fields is as ntdll leaves it. The loader filled that data with zeros, or as the linker laid it out; something wrote all of this since.",
+        arises: &[
+            "The address is that of another variable.",
+            "A static buffer that the program hands out in pieces, one of which holds another object now.",
+            "An overrun of the variable before it that runs over all of the section.",
+        ],
+        confirm: &[
+            run("ln SECTION", "With symbols: which variable it is."),
+            run("db SECTION-80 L100", "What lies before, and whether it runs in."),
+        ],
+        fix: &[
+            "If the symbol is not a section, see bad-pointer; if it is a buffer, see memory-released; else corrupted.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::TextGoesOn),
+        title: "The text goes on behind the section",
+        means: "A text runs through all of the section, and goes on for 32 bytes or more behind it. What overruns a buffer is what was meant to fit into it, and mostly ends in the section or soon behind it; a text that has the memory for its own goes on.",
+        arises: &[
+            "The memory was given back, and a text has it now.",
+            "The memory held a text before, and the section was never initialised.",
+            "A text that is far longer than the buffer before the section.",
+        ],
+        confirm: &[run("db SECTION-80 L100", "Where the text begins and ends, and whose it is.")],
+        fix: &[
+            "See memory-released; if the text begins in a buffer of the same object, see corrupted.",
+        ],
+    },
+    Explanation {
+        subject: Finding(FindingId::TextGoesFarOn),
+        title: "The text goes on far behind the section",
+        means: "A text runs through all of the section, and goes on for 128 bytes or more behind it. What overruns a buffer is what was meant to fit into it, and mostly ends in the section or soon behind it; a text that has the memory for its own goes on.",
+        arises: &[
+            "The memory was given back, and a text has it now.",
+            "The memory held a text before, and the section was never initialised.",
+            "A text that is far longer than the buffer before the section.",
+        ],
+        confirm: &[run("db SECTION-80 L100", "Where the text begins and ends, and whose it is.")],
+        fix: &[
+            "See memory-released; if the text begins in a buffer of the same object, see corrupted.",
+        ],
+    },
+    Explanation {
         subject: Finding(FindingId::StaticNotNamed),
         title: "Static data that no code names",
         means: "Neither the code nor the constants of the module hold the section's address, or one a few bytes before it. The program came to it by a pointer that it computed: it lies in an array, or in a static buffer that the program hands out in pieces.",

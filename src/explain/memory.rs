@@ -407,4 +407,17 @@ pub(super) const ALL: &[Explanation] = &[
         )],
         fix: &["See deleted and memory-released."],
     },
+    Explanation {
+        subject: Finding(FindingId::NoSectionJustLeft),
+        title: "No section that was just left",
+        means: "LeaveCriticalSection frees the section before it signals the event, and what it writes then stays: a RecursionCount of 0, no owner, a LockCount with a woken waiter. Nothing that the stack of the failed call leads to looks so.",
+        arises: &[
+            "The section was deleted or cleared while the call was under way.",
+            "It lies in memory that the dump does not have: shared with another process, or given back.",
+        ],
+        confirm: &[look(
+            "Whether the section is known from elsewhere, and what its bytes are now: !cs SECTION.",
+        )],
+        fix: &["See deleted and memory-released."],
+    },
 ];

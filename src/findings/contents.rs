@@ -5,6 +5,7 @@ use super::text::{self, Text};
 use super::{Case, Finding, FindingId, field_at, has};
 use crate::crash::named;
 use crate::critsec::debug_info::DebugInfoState;
+use crate::critsec::layout::Layout;
 use crate::critsec::{CriticalSection, search, spin_count};
 use crate::dump::heap::{self, BlockState};
 use crate::dump::memory::PointerWidth;
@@ -15,6 +16,9 @@ use crate::dump::unloaded::UnloadedModule;
 const TABLE: u64 = 2;
 /// Most bytes of a text followed on either side.
 const MAX_RUN: u64 = 0x1_0000;
+/// Bytes of a text behind a section that are more than an overrun's end, and many more.
+const BEHIND: u64 = 32;
+const FAR_BEHIND: u64 = 128;
 
 pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let Some(section) = case.section.filter(|section| section.raw.is_some()) else { return };
@@ -164,7 +168,8 @@ fn other_pointers(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
 ///
 /// - situation: memory that was never initialised keeps what its last owner left, but a module's data has no last owner.
 /// - example: text in a static section: the loader put zeros there, so that something wrote it since.
-/// - handling: the section lies in a writable part of a loaded module, and a field is not as ntdll leaves it.
+/// - handling: the section lies in a writable part of a loaded module, and a field is not as ntdll leaves it. Where no field is, it may as well be a
+///   piece of a buffer that holds another object now.
 /// - test: `static_storage_holds_no_old_bytes`.
 fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let dump = case.scene.dump;
@@ -174,8 +179,9 @@ fn static_storage(case: Case<'_, '_>, section: &CriticalSection, findings: &mut 
     if dump.unloaded_at(section.address).next().is_some() || is_filled || !is_foreign {
         return;
     }
+    let is_other = has(findings, FindingId::EveryFieldForeign);
     findings.push(Finding::new(
-        FindingId::StaticStorageWritten,
+        if is_other { FindingId::StaticStorageReplaced } else { FindingId::StaticStorageWritten },
         format!(
             "The section is static data of {}, which began as zeros or as the linker laid it out; something wrote there since.",
             module.file_name()
@@ -259,6 +265,11 @@ fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec
         None => here.saturating_sub(MAX_RUN)..here.saturating_add(MAX_RUN),
     };
     let Some(text) = text::through(case, section, bounds) else { return };
+    // A table of texts may lie behind an overrun.
+    let behind = case.scene.dump.memory.u8(text.end);
+    if block.is_some() || behind.is_none_or(|byte| byte == 0) {
+        text_goes_on(section, &text, findings);
+    }
     let is_region = is_start_of_memory(case, text.start);
     let Text { start, shown, is_cut, .. } = text;
     let before = section.address.saturating_sub(start);
@@ -282,6 +293,29 @@ fn text_begins(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec
         id,
         format!("{shown} stands where the section should, and {what}."),
         field_at(section, 0),
+    ));
+}
+
+/// How far the text that fills a section goes on behind it.
+///
+/// - situation: an overrun writes what was to fit into a buffer, and mostly ends in the section or soon behind it; a text that has the memory for its
+///   own has all of it.
+/// - example: 580 bytes of names behind the section, and 544 before it.
+/// - handling: 32 bytes or more, or 128; counted up to the end of its heap block, or where that is not known up to a zero, or the
+///   end of what the dump has.
+/// - test: `a_text_that_goes_on_behind`.
+fn text_goes_on(section: &CriticalSection, text: &Text, findings: &mut Vec<Finding>) {
+    let end = section.address.saturating_add(Layout::of(section.width).size);
+    let rest = text.end.saturating_sub(end);
+    let id = match rest {
+        FAR_BEHIND.. => FindingId::TextGoesFarOn,
+        BEHIND.. => FindingId::TextGoesOn,
+        _ => return,
+    };
+    findings.push(Finding::new(
+        id,
+        format!("The text goes on for {rest} bytes behind the section."),
+        format!("memory at {end:#x}"),
     ));
 }
 

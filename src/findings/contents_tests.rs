@@ -141,12 +141,32 @@ fn a_record_does_not_lie_in_a_program() {
 #[test]
 fn static_storage_holds_no_old_bytes() {
     let mut world = of_text(b"what somebody else has written here, to the end.", 0x3F8);
-    assert!(!world.has(FindingId::StaticStorageWritten), "no module's");
+    let ids = [FindingId::StaticStorageWritten, FindingId::StaticStorageReplaced];
+    let among = |world: &World| {
+        let found = world.found();
+        ids.into_iter().filter(|id| has(&found, *id)).collect::<Vec<_>>()
+    };
+    assert_eq!(among(&world), [], "no module's");
     world.more = |synth| synth.module(PAGE, 0x1000, "app.exe", [1, 0, 0, 0]);
-    assert!(world.has(FindingId::StaticStorageWritten));
+    assert_eq!(among(&world), [FindingId::StaticStorageReplaced]);
+    // The tail is still a section's.
+    world.section(SECTION, (0x6867_6972, 0x7974_7265, 0, 0, 0x1F0, 0x0200_07D0));
+    assert_eq!(among(&world), [FindingId::StaticStorageWritten]);
     world.section(SECTION, (u64::MAX, -3, 0, 0, 0x1F0, 0x0200_07D0));
-    let found = world.found();
-    assert!(!has(&found, FindingId::StaticStorageWritten), "a section: {found:?}");
+    assert_eq!(among(&world), [], "a section");
+}
+
+#[test]
+fn a_text_that_goes_on_behind() {
+    let among = |text: &[u8]| {
+        let found = of_text(text, 0x3F8).found();
+        let ids = [FindingId::TextGoesOn, FindingId::TextGoesFarOn];
+        ids.into_iter().filter(|id| has(&found, *id)).collect::<Vec<_>>()
+    };
+    let text = b"what somebody else has written here. ".repeat(8);
+    assert_eq!(among(&text[..0x40]), []);
+    assert_eq!(among(&text[..0x60]), [FindingId::TextGoesOn]);
+    assert_eq!(among(&text), [FindingId::TextGoesFarOn]);
 }
 
 #[test]

@@ -138,6 +138,8 @@ finding_ids! {
     GuardPattern => "guard-pattern",
     /// The section was not found, although the dump has what the stack refers to.
     SectionNotLocated => "section-not-located",
+    /// Nothing that the stack leads to is a section whose Leave went on to signal.
+    NoSectionJustLeft => "no-section-just-left",
     /// The address lies in the null page.
     AddressInNullPage => "address-in-null-page",
     /// The address is beyond user space, or text.
@@ -252,8 +254,14 @@ finding_ids! {
     FunctionTableInside => "function-table-inside",
     /// Static data of a module holds bytes that neither the loader nor ntdll put there.
     StaticStorageWritten => "static-storage-written",
+    /// Row 11: static data in which no field of a section is left.
+    StaticStorageReplaced => "static-storage-replaced",
     /// No code of the module names that static data.
     StaticNotNamed => "static-not-named",
+    /// The text that fills the section goes on behind it.
+    TextGoesOn => "text-goes-on",
+    /// It goes on far behind it.
+    TextGoesFarOn => "text-goes-far-on",
     /// A text begins exactly at the address and fills the section.
     ContentsBeginHere => "contents-begin-here",
     /// A text begins exactly at the section's address, inside a heap block.

@@ -114,15 +114,17 @@ fn shared_module_data(case: Case<'_, '_>, address: u64, findings: &mut Vec<Findi
 ///
 /// - situation: a section that is in order but for its event is found by its own fields; one that was deleted, or is gone, is not.
 /// - example: Leave could not signal its event, and no word of the stack leads to a section that was just left.
-/// - handling: a failed signal or wait of a call that has a name, where the dump has what stacks refer to.
+/// - handling: a failed signal or wait of a call that has a name, where the dump has what stacks refer to. A Leave that signals has just written the
+///   section's counts: where no section has these, it was cleared since, or its memory is not in the dump; before an Enter that waits nothing need be in order.
 /// - test: `what_is_found_nowhere_is_in_no_order` (tests/accuracy).
 fn not_located(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     let is_signal = matches!(case.lock.failure, Failure::Signal(_) | Failure::Wait(_));
     let has_memory =
         !matches!(case.scene.dump.memory_kind, MemoryKind::StacksOnly | MemoryKind::None);
     if is_signal && has_memory && case.lock.operation.is_some() {
+        let is_left = matches!(case.lock.failure, Failure::Signal(_));
         findings.push(Finding::new(
-            FindingId::SectionNotLocated,
+            if is_left { FindingId::NoSectionJustLeft } else { FindingId::SectionNotLocated },
             "Nothing that the stack of the failed call leads to is a section as this call leaves it.",
             "stack",
         ));

@@ -4,7 +4,7 @@ use super::Case;
 use crate::crash::frame::{Frame, Trust};
 use crate::crash::operation::Operation;
 use crate::crash::replay::{self, Failed, Replay, Stack};
-use crate::crash::stack;
+use crate::crash::{stack, waiting};
 use crate::dump::memory::Region;
 use crate::dump::modules::Module;
 use crate::image::registers::RegisterFile;
@@ -31,7 +31,12 @@ pub(super) fn of_threads(case: Case<'_, '_>) -> Vec<(u32, Vec<Frame>)> {
     found.extend(threads.filter(|other| other.id != id).take(MAX_THREADS).map(|thread| {
         let registers = thread.context.as_ref().and_then(RegisterFile::from_context);
         let frames = registers.map(|start| stack::exact_frames(case.scene, start, MAX_FRAMES));
-        (thread.id, frames.unwrap_or_default())
+        let frames = frames.unwrap_or_default();
+        let waiting = match frames.as_slice() {
+            [innermost] => waiting::frames(case.scene, innermost, MAX_FRAMES),
+            _ => Vec::new(),
+        };
+        (thread.id, if waiting.is_empty() { frames } else { waiting })
     }));
     found
 }
@@ -82,7 +87,10 @@ fn shows_all(case: Case<'_, '_>, thread: u32, frames: &[Frame]) -> bool {
     let exact = exact_places(frames);
     let own = frames.iter().filter(|frame| frame.trust.is_exact() && is_programs(case, frame));
     let top = frames.first().and_then(|frame| frame.registers.sp());
-    let first = own.filter_map(|frame| frame.registers.sp()).max().or(top).unwrap_or(start);
+    // What lies before a frame that was searched for may be another's.
+    let is_searched = frames.iter().any(|frame| frame.trust == Trust::Waiting);
+    let outermost = own.filter_map(|frame| frame.registers.sp()).max().filter(|_| !is_searched);
+    let first = outermost.or(top).unwrap_or(start);
     let end = start.checked_add(size).filter(|end| (start..=*end).contains(&first));
     // The dump gives a WoW64 thread's 64-bit stack.
     let of_region = || scene.dump.memory.region_at(first).map(Region::end);

@@ -1,12 +1,12 @@
-//! Where the control flow of an x86 function goes: which instructions belong to it, and which registers
-//! it saves.
+//! Where the control flow of an x86 or x64 function goes: which instructions belong to it, and, on x86, which
+//! registers it saves.
 //!
 //! x86 has no unwind data, and Microsoft's compilers cut functions into parts placed far apart, so that
 //! neither the nearest export below an address nor its distance says which function an address is in
 //! (critical-sections.md 0.1). Following the jumps from the function's start does.
 
 use super::registers::Register;
-use crate::dump::memory::AddressSpace;
+use crate::dump::memory::{AddressSpace, PointerWidth};
 use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
     InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register as Iced,
@@ -112,9 +112,9 @@ impl FlowCache {
         self.spent.load(Ordering::Relaxed)
     }
 
-    /// Follows the x86 function that starts at `start`, once.
+    /// Follows the function that starts at `start`, once.
     #[must_use]
-    pub fn follow(&self, space: &AddressSpace<'_>, start: u64) -> Arc<Flow> {
+    pub fn follow(&self, space: &AddressSpace<'_>, start: u64, width: PointerWidth) -> Arc<Flow> {
         let mut kept = self.flows.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(flow) = kept.flows.get(&start) {
             return Arc::clone(flow);
@@ -123,7 +123,7 @@ impl FlowCache {
             *kept = Kept::default();
         }
         let allowed = self.spend(0);
-        let flow = if allowed { follow_x86(space, start) } else { Flow::default() };
+        let flow = if allowed { follow(space, start, width) } else { Flow::default() };
         let flow = Arc::new(flow);
         self.spend(flow.instructions.len());
         kept.instructions = kept.instructions.saturating_add(flow.instructions.len());
@@ -132,11 +132,11 @@ impl FlowCache {
     }
 }
 
-/// Decodes one 32-bit instruction.
+/// Decodes one instruction.
 #[must_use]
-pub fn decode_x86(space: &AddressSpace<'_>, address: u64) -> Option<Instruction> {
+pub fn decode(space: &AddressSpace<'_>, address: u64, width: PointerWidth) -> Option<Instruction> {
     let bytes = space.read_up_to(address, MAX_LENGTH);
-    let instruction = Decoder::with_ip(32, &bytes, address, DecoderOptions::NONE).decode();
+    let instruction = Decoder::with_ip(bits(width), &bytes, address, DecoderOptions::NONE).decode();
     (!instruction.is_invalid()).then_some(instruction)
 }
 
@@ -144,6 +144,7 @@ pub fn decode_x86(space: &AddressSpace<'_>, address: u64) -> Option<Instruction>
 /// decoding.
 struct Reader<'s, 'a> {
     space: &'s AddressSpace<'a>,
+    width: PointerWidth,
     decoder: Option<Decoder<'a>>,
 }
 
@@ -152,12 +153,21 @@ impl Reader<'_, '_> {
         let follows = |decoder: &Decoder<'_>| decoder.ip() == address && has_room(decoder);
         if !self.decoder.as_ref().is_some_and(follows) {
             let tail = self.space.tail(address)?;
-            let decoder = Decoder::with_ip(32, tail, address, DecoderOptions::NONE);
+            let decoder = Decoder::with_ip(bits(self.width), tail, address, DecoderOptions::NONE);
             self.decoder = Some(decoder).filter(has_room);
         }
-        let Some(decoder) = &mut self.decoder else { return decode_x86(self.space, address) };
+        let Some(decoder) = &mut self.decoder else {
+            return decode(self.space, address, self.width);
+        };
         let instruction = decoder.decode();
         (!instruction.is_invalid()).then_some(instruction)
+    }
+}
+
+fn bits(width: PointerWidth) -> u32 {
+    match width {
+        PointerWidth::Four => 32,
+        PointerWidth::Eight => 64,
     }
 }
 
@@ -166,12 +176,16 @@ fn has_room(decoder: &Decoder<'_>) -> bool {
     decoder.max_position().saturating_sub(decoder.position()) >= MAX_LENGTH
 }
 
-/// Follows the x86 function that starts at `start`.
+/// Follows the function that starts at `start`.
 #[must_use]
-pub fn follow_x86(space: &AddressSpace<'_>, start: u64) -> Flow {
-    let mut flow = Flow { complete: true, saved: prologue_saves(space, start), ..Flow::default() };
+pub fn follow(space: &AddressSpace<'_>, start: u64, width: PointerWidth) -> Flow {
+    let saved = match width {
+        PointerWidth::Four => prologue_saves(space, start),
+        PointerWidth::Eight => Vec::new(),
+    };
+    let mut flow = Flow { complete: true, saved, ..Flow::default() };
     let mut factory = InstructionInfoFactory::new();
-    let mut reader = Reader { space, decoder: None };
+    let mut reader = Reader { space, width, decoder: None };
     let mut open = vec![start];
     while let Some(mut address) = open.pop() {
         while !flow.instructions.contains_key(&address) {
@@ -239,7 +253,7 @@ fn prologue_saves(space: &AddressSpace<'_>, start: u64) -> Vec<SavedRegister> {
     let mut depth: u64 = 0;
     let mut address = start;
     for _ in 0..MAX_PROLOGUE {
-        let Some(instruction) = decode_x86(space, address) else { break };
+        let Some(instruction) = decode(space, address, PointerWidth::Four) else { break };
         if instruction.flow_control() != FlowControl::Next {
             break;
         }
@@ -330,7 +344,7 @@ mod tests {
             .copy_from_slice(&[0x55, 0x8B, 0xEC, 0x56, 0x85, 0xC0, 0x74, 0x78, 0x5E, 0x5D, 0xC3]);
         // the far part: call 0x1090 and nothing behind it
         code[0x80..0x85].copy_from_slice(&[0xE8, 0x0B, 0x00, 0x00, 0x00]);
-        let flow = follow_x86(&space(&code), 0x1000);
+        let flow = follow(&space(&code), 0x1000, PointerWidth::Four);
         assert!(flow.reaches(0x1085), "the address behind the last call");
         assert!(flow.reaches(0x1008));
         assert!(!flow.reaches(0x1090), "a callee is another function");
@@ -354,13 +368,13 @@ mod tests {
         let (head, tail) = code.split_at(3);
         let region = |base, bytes| Region { base, bytes, source: MemorySource::MemoryList };
         let space = AddressSpace::new([region(0x1000, head), region(0x1003, tail)]);
-        let flow = follow_x86(&space, 0x1000);
+        let flow = follow(&space, 0x1000, PointerWidth::Four);
         assert!(flow.complete && flow.reaches(0x1005) && !flow.reaches(0x1003));
     }
 
     #[test]
     fn code_that_cannot_be_read_leaves_the_flow_incomplete() {
-        let flow = follow_x86(&space(&[0x55, 0x8B, 0xEC]), 0x1000);
+        let flow = follow(&space(&[0x55, 0x8B, 0xEC]), 0x1000, PointerWidth::Four);
         assert!(!flow.complete && !flow.leaves_alone(Register::Rdi));
     }
 }

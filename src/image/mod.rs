@@ -6,7 +6,7 @@
 
 pub mod call_target;
 pub mod call_target_arm64;
-mod epilogue;
+pub(crate) mod epilogue;
 pub mod export_cache;
 pub mod exports;
 pub mod file;

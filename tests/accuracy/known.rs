@@ -19,7 +19,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
         "not looked at: the dumps of the unseen half are measured in sum only",
         &[
             "k-codec-x86-new-procdump-ma",
-            "k-f-flag-first-x64-new-wer",
             "k-f-pimpl-x86-old-wer",
             "k-f-template-x64-woa-wer",
             "k-none-close-after-x64-new-wer",
@@ -38,7 +37,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-ccell-x86-new-full",
             "w-ccursor-x64-new-procdump-ma",
             "w-cencoder-x64-woa-procdump-ma",
-            "w-clane-debug-x64-woa-wer",
             "w-clight-x86-new-full",
             "w-cmailbox-x64-new-procdump-ma",
             "w-cmonitor-x64-new-wer",
@@ -50,9 +48,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-dshared-x86-new-full",
             "x-fcameras-x86-new-wer",
             "x-fpanel-x86-new-wer",
-            "x-fslab-x64-woa-events-full",
             "x-hlookup-x86-new-procdump-ma",
-            "x-hroutes-x64-new-wer",
             "y-estore-x86-old-wer",
             "y-fbuffer-x86-new-procdump-ma",
             "y-fconnection-x64-new-full",
@@ -63,8 +59,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "y-gsettings-x64-new-wer",
             "y-himage-x64-new-full",
             "y-hlogger-x64-woa-wer",
-            "y-hmerge-x86-new-wer",
-            "y-honce-x64-woa-wer",
             "y-hsampler-x64-woa-events-wer",
         ],
     ),
@@ -72,12 +66,16 @@ pub const NAMED: &[(&str, &[&str])] = &[
         "every field is another object's, as after an overwrite or in old memory",
         &[
             "m-f-over-reversed-x64-new-wer",
-            "m-f-ptr-other-lock-x86-new-wer",
             "n-f-del-variant-x86-new-wer",
             "n-f-ptr-list-head-x64-new-full",
             "n-f-raw-goto-cleanup-x86-new-procdump-ma",
             "n-raw-cleanup-x86-old-wer",
+            "v-ptr-off-40-x64-new-wer",
         ],
+    ),
+    (
+        "memory that the dump does not have: given back after a Delete, or a wild address",
+        &["n-f-gone-fence-x64-new-wer"],
     ),
     (
         "an index of -1 in a table leads to free address space, as a released block does",
@@ -86,7 +84,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
     (
         "the next owner of released memory wrote there; only the allocator's state, which is not in the dump, would tell that from a stray write",
         &[
-            "m-gone-dll-x64-new-wer",
             "m-gone-pool-x86-new-full",
             "n-gone-arena-x64-new-wer",
             "n-gone-arena-x64-woa-events-full",
@@ -107,9 +104,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
     (
         "zeros: the program's code would tell, by paths that csdump does not read",
         &[
-            "n-f-raw-double-checked-x64-new-wer",
             "q-cleanup-x64-woa-events-procdump-ma",
-            "q-defaults-x86-new-wer",
             "v-ptr-next-one-x64-new-procdump-ma",
             "x-hmodules-x64-new-wer",
         ],
@@ -119,6 +114,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
         &[
             "n-f-raw-old-text-x64-new-procdump-ma",
             "v-ptr-string-x64-new-wer",
+            "v-ptr-string-x86-new-wer",
             "v-ptr-title-x64-new-wer",
             "v-ptr-title-x86-new-procdump-ma",
         ],
@@ -132,10 +128,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "v-raw-pointers-x64-new-wer",
             "v-rel-pointers-x64-new-wer",
         ],
-    ),
-    (
-        "released memory is another object's now, in a pool of the program or with numbers in it: that looks like an overwrite",
-        &["q-frame-ring-x86-new-wer", "w-cweekdays-x86-new-procdump-ma", "x-finode-x64-woa-full"],
     ),
     (
         "a wild index, or a pointer into a place that is free: nothing in the dump tells it from memory given back",
@@ -167,6 +159,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
         &[
             "u-raw-5a-old-x86-old-wer",
             "v-raw-55-x64-new-wer",
+            "v-raw-df-x86-new-wer",
             "v-raw-55-x86-old-wer",
             "v-raw-5a-x64-new-wer",
         ],

@@ -210,6 +210,8 @@ fn what_is_found_nowhere_is_in_no_order() {
     for name in ["n-raw-item-x64-new-wer", "v-rel-pointers-x64-new-wer"] {
         assert_finding(name, "section-not-located", true);
     }
+    // What Leave has freed would show it.
+    assert_finding("h-cross-process-x64-new-wer", "no-section-just-left", true);
     for name in ["closed-x64-new-full", "closed-x64-new-wer"] {
         assert_finding(name, "section-not-located", false);
     }

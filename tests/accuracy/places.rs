@@ -18,8 +18,9 @@ fn a_row_whose_other_members_are_whole() {
     // A pool fills what comes back, cell by cell.
     assert_finding("n-f-gone-pool-x64-new-full", "row-stands", false);
     assert_finding("h-lkeepalive-x64-new-full", "in-row-of-blocks", true);
+    assert_finding("m-f-raw-old-numbers-x64-new-wer", "in-row-of-blocks", true);
     // Elements of one array, of which one was not made.
-    assert_finding("m-f-raw-old-numbers-x64-new-wer", "in-row-of-blocks", false);
+    assert_finding("w-dgame-x64-woa-full", "in-row-of-blocks", false);
 }
 
 #[test]
@@ -70,4 +71,23 @@ fn the_address_of_a_pointer_on_a_stack() {
     assert_finding("j-yspawn-x86-new-full", "pointer-by-address", true);
     // A local of a function that has returned.
     assert_finding("n-gone-frame-x64-new-full", "pointer-by-address", false);
+}
+
+#[test]
+fn small_dumps_are_walked_by_code() {
+    // No table of unwind data: main, which waits, has deleted it; a thread that waits has yet to initialise it.
+    assert_finding("q-observer-x64-new-wer", "deletion-behind", true);
+    assert_finding("q-observer-x64-new-wer", "initialization-behind", true);
+    assert_finding("n-f-raw-double-checked-x64-new-wer", "initialization-ahead", true);
+    // What the dump lacks of the code may have done anything.
+    assert_finding("n-f-raw-double-checked-x64-new-wer", "no-deletion-behind", false);
+    assert_finding("m-f-del-member-first-x86-new-wer", "no-deletion-behind", false);
+    // Landing pads leave it, too, for all that is known.
+    assert_finding("m-options-x64-new-wer", "entered-not-left", false);
+}
+
+#[test]
+fn the_head_of_the_list_is_all_that_a_small_dump_needs() {
+    assert_finding("x-hmodules-x64-new-wer", "list-lacks-section", true);
+    assert_finding("w-cjob-x86-old-wer", "list-knows-section", true);
 }

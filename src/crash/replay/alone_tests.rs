@@ -29,7 +29,9 @@ fn alone<T>(
     seen: impl FnOnce(&mut Run<'_, '_>, Outcome) -> T,
 ) -> T {
     let mut pe = PeBuilder::x64();
-    pe.put(0x1000, code);
+    // What fills the room behind a function ends it.
+    let rest = vec![0xCC; code.len().next_multiple_of(16) + 16 - code.len()];
+    pe.put(0x1000, &[code, &rest].concat());
     pe.imports("KERNEL32.dll", import);
     pe.put_u32(RDATA_SIZE, 0x2000);
     pe.put(POINTER, &(PeBuilder::BASE + 0x1000).to_le_bytes());
@@ -155,9 +157,10 @@ fn a_module_that_is_not_there_is_not_found() {
     // lea rcx,[text]; call [GetModuleHandleA]; test rax,rax; je out; call rax; out: ret
     let calls = |name: &str| {
         let code = [
-            &[0x48, 0x8D, 0x0D, 14, 0, 0, 0][..],
+            &[0x48, 0x8D, 0x0D, 25, 0, 0, 0][..],
             &call_import(7),
             &[0x48, 0x85, 0xC0, 0x74, 2, 0xFF, 0xD0, 0xC3],
+            &[0xCC; 11],
             name.as_bytes(),
             &[0],
         ];

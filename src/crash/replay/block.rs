@@ -27,7 +27,7 @@ pub(super) struct Outcome {
     pub(super) reached: Vec<Reached>,
     /// Some way through it cannot be followed.
     pub(super) is_lost: bool,
-    /// That way is one of a table of jumps.
+    /// That way is one of a table of jumps, or its code is not in the dump.
     pub(super) is_dark: bool,
 }
 
@@ -71,6 +71,12 @@ impl Run<'_, '_> {
     ) -> Option<End> {
         let mut factory = InstructionInfoFactory::new();
         let mut last = None;
+        if let Some(at) = block.missing {
+            // What a small dump lacks may call whatever the program has.
+            self.note(state, "", at, [Value::Unknown; 4]);
+            (outcome.is_lost, outcome.is_dark) = (true, true);
+            return Some(End::Stops);
+        }
         for one in &block.instructions {
             (self.spend() && state.calls.len() <= MAX_CALLS).then_some(())?;
             match one.flow_control() {

@@ -23,6 +23,8 @@ pub(super) struct Block {
     pub(super) branch: Option<usize>,
     /// Those that its last instruction, a jump through a table, may lead to, by their addresses.
     pub(super) cases: Vec<(u64, usize)>,
+    /// Where its code would be, which is not in the dump.
+    pub(super) missing: Option<u64>,
     /// Whether a loop goes through it.
     pub(super) is_in_loop: bool,
     /// Whether a way from it leads out of a loop.
@@ -44,6 +46,16 @@ impl Loop {
             Self::Between(first, last) => (*first..=*last).contains(&block),
         }
     }
+}
+
+/// Where a function's code ends, but for returns.
+struct Ends {
+    /// The calls that do not come back.
+    last: HashSet<u64>,
+    /// What is not in the dump.
+    missing: HashSet<u64>,
+    /// Where jumps through tables may lead.
+    tables: HashMap<u64, BTreeSet<u64>>,
 }
 
 /// A function's blocks, the one it begins with first.
@@ -81,18 +93,19 @@ fn successors(one: &Instruction) -> (Option<u64>, Option<u64>) {
 
 impl Function {
     /// Follows the function that starts at an address; jumps to other functions are followed as its own, nothing is behind a call that does
-    /// not come back. `cases` tells where a jump through a pointer may lead. `None` where it is too long.
+    /// not come back. `is_missing` tells whether the dump may lack code that has run, `cases` where a jump through a pointer may lead. `None` where it is too long.
     pub(super) fn read(
         space: &AddressSpace<'_>,
         start: u64,
         width: PointerWidth,
         mut spend: impl FnMut() -> bool,
+        is_missing: impl Fn(u64) -> bool,
         comes_back: impl Fn(&Instruction) -> bool,
         mut cases: impl FnMut(&Code, &Instruction) -> BTreeSet<u64>,
     ) -> Option<Self> {
         let mut code = Code::new();
         let mut tables: HashMap<u64, BTreeSet<u64>> = HashMap::new();
-        let mut last = HashSet::new();
+        let (mut last, mut missing) = (HashSet::new(), HashSet::new());
         let is_call = |one: &Instruction| {
             matches!(one.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
         };
@@ -102,7 +115,10 @@ impl Function {
             if code.contains_key(&at) {
                 continue;
             }
-            let Some(one) = decode(space, at, width) else { continue };
+            let Some(one) = decode(space, at, width) else {
+                missing.extend(Some(at).filter(|at| is_missing(*at)));
+                continue;
+            };
             (code.len() < MAX_INSTRUCTIONS && spend()).then_some(())?;
             let (mut next, target) = successors(&one);
             if is_call(&one) && !comes_back(&one) {
@@ -123,16 +139,12 @@ impl Function {
             open.extend(next);
             code.insert(at, one);
         }
-        Some(Self::of(&code, &heads, &last, &tables, start))
+        heads.extend(&missing);
+        Some(Self::of(&code, &heads, &Ends { last, missing, tables }, start))
     }
 
-    fn of(
-        code: &Code,
-        heads: &BTreeSet<u64>,
-        last: &HashSet<u64>,
-        tables: &HashMap<u64, BTreeSet<u64>>,
-        start: u64,
-    ) -> Self {
+    fn of(code: &Code, heads: &BTreeSet<u64>, known: &Ends, start: u64) -> Self {
+        let Ends { last, missing, tables } = known;
         let follows = |one: &Instruction| match last.contains(&one.ip()) {
             true => (None, None),
             false => successors(one),
@@ -165,6 +177,7 @@ impl Function {
                 next: place(next),
                 branch: place(branch),
                 cases: cases(*head).filter_map(|to| Some((to, place(Some(to))?))).collect(),
+                missing: missing.get(head).copied(),
                 is_in_loop: false,
                 leaves_loop: false,
             });

@@ -18,10 +18,15 @@ const ENDS: &[&str] = &[
     "_endthreadex",
     "_endthread",
     "longjmp",
+    "RaiseFailFastException",
+    "__cxa_rethrow",
+    "__cxa_throw",
+    "_Unwind_Resume",
+    "_ZSt9terminatev",
 ];
 
 /// Whether a function of this name does not come back.
-pub(super) fn ends(name: &str) -> bool {
+pub(in crate::crash) fn ends(name: &str) -> bool {
     ENDS.contains(&name)
 }
 

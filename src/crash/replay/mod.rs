@@ -12,7 +12,7 @@ mod effects;
 mod entries;
 mod function;
 mod handed_out;
-mod known;
+pub(super) mod known;
 mod links;
 mod look_up;
 mod reach;
@@ -219,8 +219,11 @@ fn thread_calls(
     for (index, frame) in frames.iter().enumerate().rev() {
         if !is_replayed(run.scene, frame) {
             let module = run.scene.dump.module_at(frame.lookup_address());
-            is_whole &=
-                !module.is_some_and(|module| module.is_of_program()) || !frame.trust.is_exact();
+            let is_programs = module.is_some_and(|module| module.is_of_program());
+            is_whole &= !is_programs || !frame.trust.is_exact();
+            if is_programs {
+                run.note_unknown_frame(key_of(root, index), frame);
+            }
             link = None;
             continue;
         }
@@ -237,6 +240,7 @@ fn thread_calls(
             });
         let Some(Reached { state, noted }) = reached else {
             is_whole = false;
+            run.note_unknown_frame(key_of(root, index), frame);
             continue;
         };
         run.put_ahead(noted);
@@ -355,22 +359,33 @@ fn start_state(run: &mut Run<'_, '_>, key: u64, calls: &[usize]) -> State {
     state
 }
 
-/// Where a frame's function starts.
+/// Where a frame's function starts: by the table of unwind data, by the call that led to it, or by what the code around it calls.
 fn start_of(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
     let scene = run.scene;
-    match scene.dump.system.pointer_width {
-        PointerWidth::Four => frame.start.or_else(|| start::of_x86(run, frame)),
-        PointerWidth::Eight => {
-            let image = scene.images.image_at(frame.lookup_address())?;
-            let rva = image.rva(frame.lookup_address())?;
-            let start =
-                runtime_functions::function_start(&scene.dump.memory, image, rva).ok()??;
-            image.address(start)
+    if scene.dump.system.pointer_width == PointerWidth::Eight {
+        let image = scene.images.image_at(frame.lookup_address())?;
+        let rva = image.rva(frame.lookup_address())?;
+        if let Ok(start) = runtime_functions::function_start(&scene.dump.memory, image, rva) {
+            return image.address(start?);
         }
     }
+    (!scene.is_arm64()).then_some(())?;
+    frame.start.or_else(|| start::of_code(run, frame))
 }
 
 impl Run<'_, '_> {
+    /// Notes that a frame's function has called what is not known, up to its call of the next.
+    ///
+    /// - situation: a function on the stack whose start, or code, is not known; what it has called may have left the section.
+    /// - example: main has entered it, and a small dump lacks the code of the function between main and the one that failed.
+    /// - handling: a call without a name, in the order of the stack, outermost first.
+    /// - test: `small_dumps_are_walked_by_code` (tests/accuracy).
+    fn note_unknown_frame(&mut self, key: u64, frame: &Frame) {
+        self.path = 0;
+        self.enter(key);
+        self.note(&mut State::default(), "", frame.registers.ip(), [Value::Unknown; 4]);
+    }
+
     /// Where the program began, if that is a frame's function, or jumps to it; what begins as zeros is noted then.
     ///
     /// - situation: the entry point sets something up, and the rest of the start-up code is its last call.

@@ -84,7 +84,7 @@ impl Run<'_, '_> {
             if !is_passed {
                 continue;
             }
-            if returns(block) {
+            if returns(block) || block.missing.is_some() {
                 found = true;
                 break;
             }
@@ -146,6 +146,10 @@ impl Run<'_, '_> {
                 self.is_whole &= !comes_back;
                 return Reach { calls: noted, is_quiet: false };
             };
+            for at in function.blocks.iter().filter_map(|block| block.missing) {
+                (is_quiet, self.is_whole) = (false, self.is_whole && !comes_back);
+                noted.push(self.note(&mut State::default(), "", at, [Value::Unknown; 4]));
+            }
             let calls = function.blocks.iter().flat_map(|block| &block.instructions);
             for one in calls.filter(|one| is_call(one)) {
                 match self.target(&mut State::default(), one) {

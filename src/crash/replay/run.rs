@@ -8,10 +8,11 @@ use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
 use super::written::Written;
 use crate::crash::function_code;
 use crate::crash::stack::Scene;
+use crate::dump::kind::MemoryKind;
 use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
 use crate::image::pe::DirectoryKind;
-use iced_x86::Instruction;
+use iced_x86::{Instruction, Mnemonic};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -21,6 +22,8 @@ const MAX_STEPS: usize = 100_000;
 pub(super) const MAX_DEPTH: usize = 12;
 /// Bytes of a local whose address was given away.
 const STRUCT: i64 = 0x100;
+/// Most bytes of an instruction.
+const LONGEST: usize = 15;
 /// Bytes of an x86 function with a table of jumps that are looked at.
 const MAX_CASES: u64 = 0x1000;
 /// Longest instruction in bytes.
@@ -353,7 +356,7 @@ impl<'s, 'd> Run<'s, 'd> {
     ///
     /// - situation: `catch (...) { DeleteCriticalSection(&lock); }` is in no way through the function.
     /// - example: GCC's landing pads behind the function's last return (x64).
-    /// - handling: what the unwind data counts to the function and no way reaches: its direct calls are handed out, its calls of imports are
+    /// - handling: what the unwind data counts to the function, or lies before the next one, and no way reaches: its direct calls are handed out, its calls of imports are
     ///   noted with arguments that are not known.
     /// - test: `what_only_a_handler_leads_to_can_have_run`.
     ///
@@ -363,10 +366,11 @@ impl<'s, 'd> Run<'s, 'd> {
             return *known;
         }
         let code = match self.width {
-            PointerWidth::Eight => {
-                function_code::whole_function(self.scene, start.saturating_add(1))
-                    .filter(|code| begins(code, start))
-            }
+            PointerWidth::Eight => match function_code::has_table(self.scene, start) {
+                true => function_code::whole_function(self.scene, start.saturating_add(1))
+                    .filter(|code| begins(code, start)),
+                false => self.up_to_padding(function),
+            },
             // Nothing says how far it goes: this far, and into the next ones.
             PointerWidth::Four => {
                 let end = start.saturating_add(MAX_CASES).saturating_sub(MAX_LENGTH);
@@ -394,6 +398,30 @@ impl<'s, 'd> Run<'s, 'd> {
         true
     }
 
+    /// The code behind a function's last instruction, up to what fills the room before the next function.
+    ///
+    /// - situation: without a table of unwind data nothing says how far a function goes; GCC puts landing pads behind its last return.
+    /// - example: `ret`, a landing pad that leaves the section and ends in `call _Unwind_Resume`, `nop`, and the next function at a multiple of 16.
+    /// - handling: up to a run of `nop` or `int3` that ends at a multiple of 16, as compilers align functions; a `nop` behind a call is none. Where the dump
+    ///   has none, what is there may call anything.
+    /// - test: `small_dumps_are_walked_by_code` (tests/accuracy).
+    fn up_to_padding(&mut self, function: &Function) -> Option<Vec<Instruction>> {
+        let end = function.addresses_behind().max()?;
+        let mut code = function_code::decode_up_to(self.scene, end, MAX_CASES);
+        let is_filler =
+            |one: &Instruction| matches!(one.mnemonic(), Mnemonic::Nop | Mnemonic::Int3);
+        let mut runs = (0..code.len()).filter(|start| {
+            let run = code.iter().skip(*start).take_while(|one| is_filler(one));
+            run.last().is_some_and(|last| last.next_ip().is_multiple_of(16))
+        });
+        let Some(padding) = runs.next() else {
+            self.note(&mut State::default(), "", end, [Value::Unknown; 4]);
+            return None;
+        };
+        code.truncate(padding);
+        Some(code)
+    }
+
     /// Notes that a function was started with an argument.
     fn start(&mut self, arguments: [Value; 4], function: usize, argument: usize) {
         match (arguments.get(function), arguments.get(argument)) {
@@ -415,8 +443,12 @@ impl<'s, 'd> Run<'s, 'd> {
             let callee = site.as_ref().and_then(|site| scene.callee(site));
             !callee.as_ref().and_then(|callee| callee.name()).is_some_and(known::ends)
         };
+        let memory = &scene.dump.memory;
+        // What a full dump lacks could not be read, nor have run. An instruction that a piece of code ends in is missing, too.
+        let is_full = scene.dump.memory_kind == MemoryKind::Full;
+        let is_missing = |at| !is_full && memory.read_up_to(at, LONGEST).len() < LONGEST;
         let cases = |code: &Code, jump: &Instruction| self.cases(code, jump);
-        let read = Function::read(&scene.dump.memory, start, width, spend, comes_back, cases);
+        let read = Function::read(memory, start, width, spend, is_missing, comes_back, cases);
         let read = read.map(Rc::new);
         self.functions.insert(start, read.clone());
         read

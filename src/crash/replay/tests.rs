@@ -411,7 +411,7 @@ fn a_function_that_has_not_returned_keeps_its_locals() {
         let mut run = Run::new(scene);
         let state = start_state(&mut run, 1, &[]);
         run.function_from(START, state, stop).unwrap();
-        run.calls.first().map(|call| call.arguments[0])
+        run.calls.iter().find(|call| call.at == START + 9).map(|call| call.arguments[0])
     };
     let place = START + code.len() as u64;
     assert!(matches!(noted(Some(place)), Some(Value::Symbol(..))));
@@ -458,8 +458,16 @@ fn a_loop_is_what_leads_back_to_its_head() {
         let file = Synth::new(Cpu::Amd64).memory(START, code).build();
         let dump = Dump::parse(&file).unwrap();
         let width = dump.system.pointer_width;
-        Function::read(&dump.memory, START, width, || true, |_| true, |_, _| BTreeSet::new())
-            .unwrap()
+        Function::read(
+            &dump.memory,
+            START,
+            width,
+            || true,
+            |_| false,
+            |_| true,
+            |_, _| BTreeSet::new(),
+        )
+        .unwrap()
     };
     let function = decode(&code);
     let in_loop = function.blocks.iter().filter(|block| block.is_in_loop).count();

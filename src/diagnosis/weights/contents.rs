@@ -48,6 +48,28 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::StaticStorageReplaced,
+        Group::Storage,
+        &[
+            w(
+                NeverInitialized,
+                -1.1,
+                "static data begins as zeros; old bytes need a buffer there that is used for objects",
+            ),
+            w(BadPointer, 0.5, "it may be another variable"),
+            w(
+                Corrupted,
+                -0.4,
+                "an overrun that leaves no field comes from a neighbour, and mostly shows there",
+            ),
+            w(
+                MemoryReleased,
+                -1.3,
+                "few programs make objects with locks in a static arena, but there its pieces are used anew as a whole",
+            ),
+        ],
+    ),
+    row(
         FindingId::StaticNotNamed,
         Group::StaticPlace,
         &[
@@ -141,12 +163,19 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::TextGoesOn,
+        Group::TextExtent,
+        &[w(Corrupted, -1.2, "an overrun mostly ends in the section, or soon behind it")],
+    ),
+    row(
+        FindingId::TextGoesFarOn,
+        Group::TextExtent,
+        &[w(Corrupted, -2.3, "an overrun seldom writes so much more than its buffer holds")],
+    ),
+    row(
         FindingId::ContentsBeginBefore,
         Group::Contents,
-        &[
-            w(Corrupted, 0.3, "an overrun comes from before the section"),
-            w(BadPointer, -1.5, "a pointer seldom leads into the middle of a text"),
-        ],
+        &[w(BadPointer, -1.5, "a pointer seldom leads into the middle of a text")],
     ),
     row(
         FindingId::FillWithoutAllocator,
@@ -179,7 +208,7 @@ pub(super) const ROWS: &[Row] = &[
             w(NeverInitialized, 1.0, "old memory may hold an object of its last owner"),
             w(HandleClosed, -3.0, "records lie in ntdll and in the heap"),
             w(Copied, -2.0, "records lie in ntdll and in the heap"),
-            w(Corrupted, -0.7, "an overrun seldom writes the address of a module's data just here"),
+            w(Corrupted, -1.2, "an overrun seldom writes the address of a module's data just here"),
         ],
     ),
     row(
@@ -348,7 +377,11 @@ pub(super) const ROWS: &[Row] = &[
         &[
             w(Deleted, 0.5, "a destructor deletes, then the memory goes"),
             w(BadPointer, 0.7, "what is no section is on no list"),
-            w(MemoryReleased, -2.0, "released without Delete it would still be listed"),
+            w(
+                MemoryReleased,
+                -0.6,
+                "released without Delete it would still be listed; destructors delete first",
+            ),
         ],
     ),
     row(

@@ -19,7 +19,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 12;
+pub const MODEL_VERSION: u32 = 13;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +46,8 @@ pub enum Group {
     Allocator,
     /// How far the fill pattern goes.
     FillExtent,
+    /// How far a text goes on behind the section.
+    TextExtent,
     /// What else the bytes may be.
     Contents,
     /// What kind of storage it is.

@@ -1,8 +1,8 @@
 //! What the program's code did, or never does, and where in its place the section is.
 
 use super::super::cause::Cause::{
-    BadPointer, Copied, Corrupted, Deleted, HandleClosed, MemoryReleased, NeverInitialized,
-    NotOwner,
+    BadPointer, Copied, Corrupted, CrossProcess, Deleted, HandleClosed, MemoryReleased,
+    NeverInitialized, NotOwner,
 };
 use super::{Group, Row, row, w};
 use crate::findings::FindingId;
@@ -118,7 +118,7 @@ pub(super) const ROWS: &[Row] = &[
         Group::Beginning,
         &[w(
             MemoryReleased,
-            1.2,
+            1.3,
             "of what was never made, it is mostly known that nothing made it",
         )],
     ),
@@ -225,7 +225,11 @@ pub(super) const ROWS: &[Row] = &[
     row(
         FindingId::InRow,
         Group::Row,
-        &[w(BadPointer, -1.5, "the address is that of a member of the row")],
+        &[
+            w(BadPointer, -1.5, "the address is that of a member of the row"),
+            w(NeverInitialized, -0.5, "the row's other members were made"),
+            w(MemoryReleased, 0.3, "a member of the row was given back, and its place used anew"),
+        ],
     ),
     row(
         FindingId::InRowOfBlocks,
@@ -289,6 +293,30 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        FindingId::NoSectionJustLeft,
+        Group::Memory,
+        &[
+            w(HandleClosed, -1.5, "a section in order is found by its fields"),
+            w(Copied, -1.0, "a copy of a live section is found by its fields"),
+            w(
+                Corrupted,
+                -0.7,
+                "what Leave has signalled keeps the counts that it wrote, and is found by them",
+            ),
+            w(
+                NeverInitialized,
+                -0.7,
+                "what Leave has signalled keeps the counts that it wrote, and is found by them",
+            ),
+            w(
+                BadPointer,
+                -0.7,
+                "what Leave has signalled keeps the counts that it wrote, and is found by them",
+            ),
+            w(CrossProcess, 0.3, "shared memory is mapped, and seldom in a small dump"),
+        ],
+    ),
+    row(
         FindingId::FillFillsPlace,
         Group::FillExtent,
         &[
@@ -310,8 +338,12 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::TextBeginsWithBlock,
         Group::Contents,
         &[
-            w(MemoryReleased, 0.5, "the block belongs to the text now"),
-            w(NeverInitialized, 0.5, "the block held this text before"),
+            w(MemoryReleased, 1.2, "the block belongs to the text now"),
+            w(
+                NeverInitialized,
+                -0.2,
+                "the block held this text before, but then nothing of the object was written since",
+            ),
             w(
                 Corrupted,
                 -0.2,

@@ -21,6 +21,8 @@ const KNOWN_FLAGS: u8 = FLAG_FREE | FLAG_PREVIOUS_FREE | 0xF0;
 const HEADER: u64 = 8;
 /// Most bytes below an address searched for a header without a walk.
 const MAX_NEAR: u64 = 0x400;
+/// Most headers around one address that are asked.
+const MAX_AROUND: usize = 4;
 /// Most bytes from a heap's start to its first block.
 const MAX_HEAD: u64 = 0x1000;
 
@@ -36,36 +38,139 @@ struct Header {
     tail: u64,
 }
 
+impl Header {
+    /// Its block, when it lies at an address.
+    fn block(&self, at: u64) -> Option<HeapBlock> {
+        let size = self.size.checked_sub(HEADER)?;
+        Some(HeapBlock {
+            start: at.checked_add(HEADER)?,
+            size,
+            used: size.saturating_sub(self.tail),
+            state: if self.is_free { BlockState::Free } else { BlockState::Busy },
+            kind: HeapKind::Wine,
+        })
+    }
+}
+
 /// The block that holds an address.
 ///
 /// - situation: a section in a crash under Wine; whether its memory is free, and where its block begins.
 /// - example: `04 00 00 08 00 00 55 53` before an object of 0x30 bytes.
 /// - handling: from the first header of the heap's region on, each block leads to the next, and each says rightly whether the
-///   one before it is free; else nothing is said.
+///   one before it is free. Where that does not hold, its nearest headers bound it, without a state; where the dump has no beginning of a
+///   heap, see [`near`].
 /// - test: `a_block_of_wine_is_found`, `the_lab_walks_the_heap_of_wine` (tests/accuracy).
 pub(super) fn block_at(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
-    proven(dump, address).or_else(|| near(&dump.memory, dump.system.pointer_width, address))
+    let (memory, width) = (&dump.memory, dump.system.pointer_width);
+    let Some(first) = heap_of(dump, address) else { return near(memory, width, address) };
+    proven(memory, width, first, address).or_else(|| {
+        let (at, own) = headers_below(memory, width, address).next()?;
+        let block = own.block(at).filter(|block| block.contains(address))?;
+        let is_bound = !own.is_free && leads_on(memory, width, at);
+        is_bound.then_some(HeapBlock { state: BlockState::Unproven, ..block })
+    })
 }
 
-/// The nearest header below an address that leads to another one above it: where a small dump has no more of the heap.
+/// The block between two headers: where a small dump has no more of the heap.
 ///
 /// - situation: a WER dump has a kilobyte around what the stack points to.
 /// - example: the headers right before and right behind an object, in the middle of nothing.
-/// - handling: such a block has bounds, but no state: a header may be left over from before two free blocks became one.
+/// - handling: the header behind must say of the block what the block's own says, and so must the one before, where the dump has it. One that is
+///   left over from before two free blocks became one does not: the block behind it was told that its predecessor is free. Where several
+///   that fit lie around the address, they have to say the same; else the nearest has bounds, and no state.
 /// - test: `between_two_headers_of_wine`.
 fn near(memory: &AddressSpace<'_>, width: PointerWidth, address: u64) -> Option<HeapBlock> {
-    let unit = unit(width);
-    let highest = address.checked_sub(address.checked_rem(unit)?)?.checked_sub(HEADER)?;
-    let at = (0..MAX_NEAR.checked_div(unit)?)
-        .map_while(|index| highest.checked_sub(index.checked_mul(unit)?))
-        .take_while(|at| memory.u8(*at).is_some())
-        .find(|at| header(memory, width, *at).is_some())?;
-    let block = leads_on(memory, width, at).then(|| walk(memory, width, at).next())??;
-    (block.state == BlockState::Busy && block.contains(address))
-        .then_some(HeapBlock { state: BlockState::Unproven, ..block })
+    let around = headers_below(memory, width, address).filter_map(|(at, own)| {
+        let block = own.block(at).filter(|block| block.contains(address))?;
+        Some((block, fits(memory, width, at, own)))
+    });
+    let mut around = around.take(MAX_AROUND);
+    let (nearest, fit) = around.next()?;
+    let mut states = around.filter(|(_, fit)| *fit == Fit::Said).map(|(block, _)| block);
+    let block = if fit == Fit::Said { nearest } else { states.next().unwrap_or(nearest) };
+    let is_said = fit == Fit::Said || block != nearest;
+    let is_bound = block.state == BlockState::Free || is_only_end(memory, width, address, &block);
+    match is_said && is_bound && states.all(|other| other.state == block.state) {
+        true => Some(block),
+        false if fit == Fit::Unfollowed || nearest.state == BlockState::Free => None,
+        false => Some(HeapBlock { state: BlockState::Unproven, ..nearest }),
+    }
 }
 
-fn proven(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
+/// Whether no other header around an address leads to the end of its block: one of the two is left over.
+fn is_only_end(
+    memory: &AddressSpace<'_>,
+    width: PointerWidth,
+    address: u64,
+    block: &HeapBlock,
+) -> bool {
+    let end = block.start.checked_add(block.size);
+    let same = headers_below(memory, width, address)
+        .filter(|(at, own)| at.checked_add(own.size) == end)
+        .take(2);
+    same.count() < 2
+}
+
+/// What the headers around say of a block's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// The same.
+    Said,
+    /// Another thing, or two things.
+    Denied,
+    /// There is none behind it.
+    Unfollowed,
+}
+
+fn fits(memory: &AddressSpace<'_>, width: PointerWidth, at: u64, own: Header) -> Fit {
+    let Some(end) = at.checked_add(own.size) else { return Fit::Unfollowed };
+    let leads_to =
+        |(from, found): &(u64, Header), to: u64| from.checked_add(found.size) == Some(to);
+    let before = headers_below(memory, width, at).find(|header| leads_to(header, at));
+    let is_told = before.is_none_or(|(_, before)| before.is_free == own.follows_free);
+    // A free block's rest may be what is left of a larger one that was cut: its header lies inside, and leads to the same end.
+    let near = at.saturating_add(MAX_NEAR.saturating_mul(2)).min(end);
+    let nearer = at.saturating_add(MAX_NEAR).min(end);
+    let inside = |from: u64| headers_below(memory, width, from).take_while(|(from, _)| *from > at);
+    let is_known = |from: &(u64, Header)| {
+        let to = from.0.checked_add(from.1.size);
+        to == Some(end) || to.is_some_and(|to| to > near && memory.u8(to).is_none())
+    };
+    let Some(next) = header(memory, width, end) else {
+        // The last free block of a heap is larger than what a small dump has of it.
+        let is_last = own.is_free
+            && memory.u8(end).is_none()
+            && before.is_some()
+            && is_told
+            && !inside(near).chain(inside(nearer)).any(|found| found.1.is_free && is_known(&found));
+        return if is_last { Fit::Said } else { Fit::Unfollowed };
+    };
+    let is_same_end =
+        |found: (u64, Header)| leads_to(&found, end) && found.1.is_free == next.follows_free;
+    let is_cut = inside(end).chain(inside(near)).chain(inside(nearer)).any(is_same_end);
+    let is_placed = !own.is_free || before.is_some();
+    let is_same = next.follows_free == own.is_free && !is_cut && is_told && is_placed;
+    if is_same { Fit::Said } else { Fit::Denied }
+}
+
+/// The headers that end at an address or below it, the nearest first.
+fn headers_below<'m>(
+    memory: &'m AddressSpace<'_>,
+    width: PointerWidth,
+    address: u64,
+) -> impl Iterator<Item = (u64, Header)> + use<'m> {
+    let unit = unit(width);
+    let highest =
+        address.checked_rem(unit).and_then(|rest| address.checked_sub(rest)?.checked_sub(HEADER));
+    let places = (0..MAX_NEAR.checked_div(unit).unwrap_or(0))
+        .map_while(move |index| highest?.checked_sub(index.checked_mul(unit)?));
+    places
+        .take_while(|at| memory.u8(*at).is_some())
+        .filter_map(move |at| Some((at, header(memory, width, at)?)))
+}
+
+/// The first header of the heap's region that an address is in, when the dump has the region's beginning.
+fn heap_of(dump: &Dump<'_>, address: u64) -> Option<u64> {
     let (memory, width) = (&dump.memory, dump.system.pointer_width);
     let allocation = dump.memory_info_at(address).map(|info| info.allocation_base);
     let highest = address.checked_sub(address.checked_rem(ALLOCATION)?)?;
@@ -73,7 +178,15 @@ fn proven(dump: &Dump<'_>, address: u64) -> Option<HeapBlock> {
         .map_while(|index| highest.checked_sub(index.checked_mul(ALLOCATION)?))
         .take_while(|region| allocation.is_none_or(|base| *region >= base))
         .take_while(|region| memory.u8(*region).is_some());
-    let first = regions.find_map(|region| first_block(memory, width, region))?;
+    regions.find_map(|region| first_block(memory, width, region))
+}
+
+fn proven(
+    memory: &AddressSpace<'_>,
+    width: PointerWidth,
+    first: u64,
+    address: u64,
+) -> Option<HeapBlock> {
     let block = walk(memory, width, first).find(|block| block.contains(address))?;
     let next = block.start.checked_add(block.size)?;
     // A header that leads nowhere proves nothing; the last block ends where the heap's memory does.
@@ -141,15 +254,7 @@ fn walk<'w>(
         follows_free.is_none_or(|free| free == found.follows_free).then_some(())?;
         follows_free = Some(found.is_free);
         next = at.checked_add(found.size);
-        let size = found.size.checked_sub(HEADER)?;
-        let state = if found.is_free { BlockState::Free } else { BlockState::Busy };
-        Some(HeapBlock {
-            start: at.checked_add(HEADER)?,
-            size,
-            used: size.saturating_sub(found.tail),
-            state,
-            kind: HeapKind::Wine,
-        })
+        found.block(at)
     })
     .take(MAX_BLOCKS)
 }

@@ -63,8 +63,30 @@ fn a_block_of_wine_is_found() {
 #[test]
 fn between_two_headers_of_wine() {
     // Only a part of the heap is in the dump: the header before, and the one behind.
-    let part = heap(&BLOCKS)[0x240..0x2C0].to_vec();
-    let at = |offset| block(part.clone(), BASE + 0x240, offset);
-    assert_eq!(at(0x20), Some((0x10, 0x58, BlockState::Unproven)));
-    assert_eq!(block(heap(&BLOCKS)[0x240..0x2A0].to_vec(), BASE + 0x240, 0x20), None);
+    let part = |blocks: &[(u16, u8, u8)], from: usize, to: usize| heap(blocks)[from..to].to_vec();
+    let at = |bytes: Vec<u8>, offset| block(bytes, BASE + 0x240, offset);
+    assert_eq!(at(part(&BLOCKS, 0x240, 0x2C0), 0x20), Some((0x10, 0x58, BlockState::Busy)));
+    assert_eq!(at(part(&BLOCKS, 0x240, 0x2A0), 0x20), None, "nothing behind it");
+    // The header behind says that this one is free: it is left over.
+    let mut told = BLOCKS;
+    told[2].1 = FLAG_FREE | FLAG_PREVIOUS_FREE;
+    assert_eq!(at(part(&told, 0x240, 0x2C0), 0x20), Some((0x10, 0x58, BlockState::Unproven)));
+    // A free one, between two that say so.
+    assert_eq!(at(part(&BLOCKS, 0x240, 0x340), 0x80), Some((0x70, 0x78, BlockState::Free)));
+    told = BLOCKS;
+    told[3].1 = 0;
+    assert_eq!(at(part(&told, 0x240, 0x340), 0x80), None);
+    // Left over in a block in use: the rest that it was cut from says the same, and its header lies inside.
+    let mut cut = heap(&[(4, 0, 8), (6, 1, 0), (8, 3, 0), (2, 2, 0)]);
+    cut[0x248..0x24A].copy_from_slice(&14u16.to_le_bytes());
+    assert_eq!(block(cut[0x240..0x340].to_vec(), BASE + 0x240, 0x20), None);
+    // In a free block lies a header from when it was two, which the one behind denies.
+    let mut merged = heap(&[(4, 0, 8), (6, 1, 0), (8, 2, 0), (2, 0, 0)]);
+    merged[0x248..0x24A].copy_from_slice(&14u16.to_le_bytes());
+    merged[0x328 + 2] = FLAG_PREVIOUS_FREE;
+    let found = block(merged[0x200..0x340].to_vec(), BASE + 0x200, 0xC0);
+    assert_eq!(found, Some((0x50, 0xD8, BlockState::Free)));
+    // The last free block goes on behind what the dump has, and what lies before leads to it.
+    let end = heap(&BLOCKS)[0x320..0x380].to_vec();
+    assert_eq!(block(end, BASE + 0x320, 0x50).map(|found| found.2), Some(BlockState::Free));
 }

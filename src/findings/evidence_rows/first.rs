@@ -161,6 +161,7 @@ pub(super) const ROWS: &[EvidenceRow] = &[
             FindingId::EveryFieldForeign,
             FindingId::HeadForeign,
             FindingId::StaticStorageWritten,
+            FindingId::StaticStorageReplaced,
             FindingId::StaticNotNamed,
             FindingId::PoolCell,
             FindingId::PoolLink,
