@@ -1,6 +1,6 @@
 //! What else the bytes may be, on dumps made for it.
 
-use super::tests::{PAGE, SECTION, World, put};
+use super::tests::{PAGE, SECTION, STACK, World, put};
 use super::*;
 use crate::dump::synth::Synth;
 use crate::image::fixtures::PeBuilder;
@@ -421,4 +421,23 @@ fn a_record_on_the_list_is_the_sections_own() {
     assert!(world.has(FindingId::OnlyRecordDamaged));
     world.records = vec![(0x4_0000_7530, SECTION)];
     assert!(!world.has(FindingId::OnlyRecordDamaged), "it is that record");
+}
+
+#[test]
+fn a_link_on_a_stack_is_no_pointer_that_was_passed() {
+    // On a stack, 18h bytes before where the section would be, a word that leads to an object with a section at +18h.
+    let begins_with = |first: u64| {
+        let mut world = World::new();
+        (world.at, world.failure) = (STACK + 0x218, Failure::DebugInfoAccess);
+        put(&mut world.stack, 0x200, PAGE + 0x800);
+        world.stack[0x218..0x240].copy_from_slice(b"a text that lies in the frame by now, so");
+        put(&mut world.page, 0x800, first);
+        world.section(PAGE + 0x818, (u64::MAX, -1, 0, 0, 0, 0x0200_07D0));
+        world.section(PAGE + 0x918, (u64::MAX, -1, 0, 0, 0, 0x0200_07D0));
+        world.has(FindingId::PointerByAddress)
+    };
+    assert!(begins_with(0x6F6C_6C61), "a name");
+    assert!(!begins_with(PAGE + 0x900), "a link to the next one");
+    assert!(!begins_with(STACK + 0x200), "a link back");
+    assert!(!begins_with(0), "the last one");
 }

@@ -45,8 +45,9 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
 /// - situation: `&object` was passed where `object` is a pointer already: the thread, or the callback, takes the variable for the object.
 /// - example: `CreateThread(..., download, &job.download, ...)`; the object's section is at +18h of it, and 18h behind the variable lies a text.
 /// - handling: up to 0x100 bytes before the address a word on a stack that leads elsewhere, and as far behind there what is a section in every field.
-///   Not in other memory: the first word of an object is often the link to the next one of a list.
-/// - test: `the_address_of_a_pointer_on_a_stack` (tests/accuracy).
+///   Not in other memory: the first word of an object is often the link to the next one of a list. So it is on a stack where a record registers itself:
+///   not where what the word leads to begins with 0, with such a link itself, or with one back to the word.
+/// - test: `the_address_of_a_pointer_on_a_stack` (tests/accuracy), `a_link_on_a_stack_is_no_pointer_that_was_passed`.
 fn pointer_by_address(case: Case<'_, '_>, section: &CriticalSection, findings: &mut Vec<Finding>) {
     let (dump, width) = (case.scene.dump, section.width);
     let Some(owner) = dump.stack_owner(section.address).map(|thread| thread.id) else { return };
@@ -58,7 +59,13 @@ fn pointer_by_address(case: Case<'_, '_>, section: &CriticalSection, findings: &
         let variable = section.address.checked_sub(offset).filter(|at| is_there(*at))?;
         let object = dump.memory.pointer(variable, width).filter(|object| !is_there(*object))?;
         let meant = object.checked_add(offset)?;
-        search::genuine(dump, meant, section.encoding).map(|_| (variable, offset, meant))
+        let has_section = |start: u64| {
+            let at = start.checked_add(offset);
+            at.is_some_and(|at| search::genuine(dump, at, section.encoding).is_some())
+        };
+        let next = dump.memory.pointer(object, width)?;
+        let is_listed = next == 0 || next == variable || has_section(next);
+        (has_section(object) && !is_listed).then_some((variable, offset, meant))
     });
     if let Some((variable, offset, meant)) = found {
         findings.push(Finding::new(
