@@ -410,11 +410,16 @@ impl<'s, 'd> Run<'s, 'd> {
         let mut code = function_code::decode_up_to(self.scene, end, MAX_CASES);
         let is_filler =
             |one: &Instruction| matches!(one.mnemonic(), Mnemonic::Nop | Mnemonic::Int3);
-        let mut runs = (0..code.len()).filter(|start| {
-            let run = code.iter().skip(*start).take_while(|one| is_filler(one));
-            run.last().is_some_and(|last| last.next_ip().is_multiple_of(16))
-        });
-        let Some(padding) = runs.next() else {
+        let (mut start, mut padding) = (0usize, None);
+        for run in code.chunk_by(|one, next| is_filler(one) && is_filler(next)) {
+            let ends_aligned = run.last().is_some_and(|last| last.next_ip().is_multiple_of(16));
+            if run.first().is_some_and(is_filler) && ends_aligned {
+                padding = Some(start);
+                break;
+            }
+            start = start.saturating_add(run.len());
+        }
+        let Some(padding) = padding else {
             self.note(&mut State::default(), "", end, [Value::Unknown; 4]);
             return None;
         };

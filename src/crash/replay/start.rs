@@ -19,7 +19,8 @@ const MAX_CODE: usize = 1 << 20;
 /// - situation: the system has called a program's function, and nothing on the stack says where that starts.
 /// - example: `push offset worker`, `call CreateThread`; the thread's outermost frame lies 40h bytes behind `worker`.
 /// - handling: every 4 bytes of the code that are such an address (x86) or lead to it behind an E8, an E9 or, on x64, a `lea`; not one in the middle of
-///   code, unless it is called. The entry point first, then the nearest. Of a small dump, what it has of the code.
+///   code, unless it is called. The entry point first, then the nearest; on x64, where what a function calls last is known, the nearest first. Of a small
+///   dump, what it has of the code.
 /// - test: `what_functions_did_that_have_returned` (tests/accuracy).
 pub(super) fn of_code(run: &mut Run<'_, '_>, frame: &Frame) -> Option<u64> {
     let scene = run.scene;
