@@ -10,7 +10,10 @@ use super::tail_call::{gives_back, jump_of};
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::CallSite;
 use crate::image::registers::{Provenance, Register, RegisterFile};
-use iced_x86::{FlowControl, Instruction};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction};
+
+/// Most bytes of an instruction.
+const LONGEST: usize = 15;
 
 /// A function between two frames that has left its own by a jump.
 #[derive(Debug)]
@@ -63,6 +66,36 @@ pub fn between(
     let calls = ran_before(&code, epilogue).into_iter().filter(is_call).map(Instruction::next_ip);
     let registers = registers(scene, epilogue, jump, passed);
     Some(Left { calls: calls.collect(), epilogue, registers })
+}
+
+/// The end of the jump by which the function that a frame has called goes on to the lock function (x64): the only one in its code that leads
+/// there. Through a thunk it is the thunk's.
+#[must_use]
+pub fn to_lock(scene: Scene<'_, '_>, caller: &Frame, operation: Operation) -> Option<u64> {
+    let is_x64 = scene.dump.system.pointer_width == PointerWidth::Eight && !scene.is_arm64();
+    (is_x64 && caller.trust.is_exact()).then_some(())?;
+    let target = scene.target(&scene.call_site(caller.registers.ip())?)?;
+    let code = whole_function(scene, target.checked_add(1)?)?;
+    (code.first()?.ip() == target).then_some(())?;
+    let leads_there = |one: &&Instruction| {
+        let is_jump = matches!(
+            one.flow_control(),
+            FlowControl::UnconditionalBranch | FlowControl::IndirectBranch
+        );
+        is_jump && jump_of(scene, one).is_some_and(|jump| is_lock(scene, &jump, Some(operation)))
+    };
+    let mut jumps = code.iter().filter(leads_there);
+    let jump = jumps.next().filter(|_| jumps.next().is_none())?;
+    match jump.flow_control() {
+        FlowControl::UnconditionalBranch => {
+            let bytes = scene.dump.memory.read_up_to(jump.near_branch_target(), LONGEST);
+            let thunk =
+                Decoder::with_ip(64, &bytes, jump.near_branch_target(), DecoderOptions::NONE)
+                    .decode();
+            (thunk.flow_control() == FlowControl::IndirectBranch).then(|| thunk.next_ip())
+        }
+        _ => Some(jump.next_ip()),
+    }
 }
 
 fn is_lock(scene: Scene<'_, '_>, jump: &CallSite, operation: Option<Operation>) -> bool {

@@ -220,6 +220,22 @@ pub(super) const ALL: &[Explanation] = &[
         fix: &["See corrupted."],
     },
     Explanation {
+        subject: Finding(FindingId::LeavesFollowEnters),
+        title: "Each Leave follows an Enter",
+        means: "The code of the program's functions that can have run so far was followed on all ways. On each way to each call of LeaveCriticalSection that can have been for this section, the one that failed too, a call of EnterCriticalSection with the same pointer comes before, and no other Leave between. It is said where LeaveCriticalSection found the section not owned.",
+        arises: &[
+            "The section's counts were written over while a thread was in it.",
+            "Code whose calls the dump does not show left it: another module of the system's, or what was unloaded.",
+        ],
+        confirm: &[
+            run("!cs -s SECTION", "LockCount, RecursionCount and OwningThread."),
+            look(
+                "What lies before the section in its object, and who writes there while a thread is in it.",
+            ),
+        ],
+        fix: &["See corrupted."],
+    },
+    Explanation {
         subject: Finding(FindingId::NoInitializationBehind),
         title: "Nothing that has run can have initialised it",
         means: "The code of the program's functions that can have run so far was followed on all ways, from each thread's first function to where it stands, with those functions whose addresses were handed out. No call of InitializeCriticalSection in it can have been for this section. It is looked for where something is wrong with the section itself, and said only where all of the code that the dump holds could be followed.",

@@ -2,6 +2,7 @@
 //!
 //! Zeros do not tell a section that was never initialised from one that was deleted; the program's order of steps does.
 
+use super::left;
 use super::possible;
 use super::stacks;
 use super::steps::{self, Step, Taken};
@@ -43,6 +44,7 @@ pub(super) fn collect(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
     possible::collect(case, &replay, findings);
     possible::began_as_zeros(&replay, findings);
     possible::entered(case, &replay, findings);
+    left::balanced(case, &replay, findings);
     for (thread, frame) in places.iter().filter(|_| is_zero) {
         push(case, Some(*thread), ahead(case, frame, findings), findings);
     }

@@ -374,6 +374,8 @@ finding_ids! {
     NobodyInitializes => "nobody-initializes",
     /// The faulting thread has entered the section and not left it.
     EnteredNotLeft => "entered-not-left",
+    /// Each Leave of the section in the code that can have run follows an Enter.
+    LeavesFollowEnters => "leaves-follow-enters",
     /// No code that can have run initialises the section.
     NoInitializationBehind => "no-initialization-behind",
     /// No code that can have run deletes the section.

@@ -1,12 +1,18 @@
 //! What the counts of a section say that was left by somebody who may not have owned it (0xC0000264).
 
 use super::handle::{SMALLEST_TELLING, words_of_wait};
+use super::possible;
 use super::threads::{has_wait_blocks, parked_threads};
 use super::{Case, EventMode, Finding, FindingId, field_at, has};
-use crate::crash::operation::Failure;
+use crate::crash::operation::{Failure, Operation};
+use crate::crash::replay::{Given, Past, Replay};
 use crate::critsec::layout::Layout;
 use crate::critsec::{lock_count, wait_blocks};
 
+/// Functions by which a thread pool leaves a section when a callback comes back (learn.microsoft.com,
+/// "LeaveCriticalSectionWhenCallbackReturns"; the other is ntdll's, which kernel32 forwards it to).
+const LATE: [&str; 2] =
+    ["LeaveCriticalSectionWhenCallbackReturns", "TpCallbackLeaveCriticalSectionOnCompletion"];
 /// Counts beyond this are damage ([`super::integrity`]).
 const LARGEST: i32 = 65536;
 
@@ -103,6 +109,39 @@ fn sleepers_not_counted(case: Case<'_, '_>, findings: &mut Vec<Finding>) {
                 raw.lock_count
             ),
             "registers and stacks of the other threads",
+        ));
+    }
+}
+
+/// Whether a call of this name can be a Leave of its first argument.
+fn may_be(name: &str) -> bool {
+    name.is_empty() || Operation::of_function(name) == Some(Operation::Leave)
+}
+
+/// Whoever can have left the section had entered it before.
+///
+/// - situation: Leave finds a section free that its thread is in when another thread leaves it at the same time, without having entered it, or
+///   when its counts were written over; either thread may be the one that fails. The first takes code that leaves what it has not entered.
+/// - example: `EnterCriticalSection(&m->lock); …; m->by_class[class]++; LeaveCriticalSection(&m->lock);`, in all threads alike.
+/// - handling: all code that can have run was followed; on each way to each Leave that can be this section's, the failed one too, an Enter of
+///   the same value comes before, which no other Leave has undone. A TryEnter counts for nothing, what it gave back may not have been looked at;
+///   what the dump lacks, and a function whose name is looked up and not known, may leave it, and so may a thread pool that leaves sections for its
+///   callbacks.
+/// - test: `who_leaves_has_entered` (tests/accuracy).
+pub(super) fn balanced(case: Case<'_, '_>, replay: &Replay, findings: &mut Vec<Finding>) {
+    let is_asked = case.lock.failure == Failure::NotOwner && !possible::has_lost_code(case);
+    let calls = replay.possible.as_ref().filter(|_| is_asked);
+    let (Some(calls), Some(section)) = (calls, case.section) else { return };
+    let is_other = |call: &Past| matches!(call.arguments.first(), Some(Given::Value(value)) if *value != section.address);
+    let is_bad = |call: &Past| {
+        LATE.contains(&call.name.as_str())
+            || call.is_unmatched && !(is_other(call) && may_be(&call.name))
+    };
+    if replay.is_held && !calls.iter().any(is_bad) {
+        findings.push(Finding::new(
+            FindingId::LeavesFollowEnters,
+            "Each Leave of it in the code that can have run follows an Enter of it.",
+            "code of the program's modules, as far as the dump holds it",
         ));
     }
 }

@@ -284,7 +284,7 @@ pub(super) fn began_as_zeros(replay: &Replay, findings: &mut Vec<Finding>) {
 
 /// Whether a library of the program, or what may be one, was unloaded: its code has run, and is gone. Windows notes unloaded modules by
 /// their file names (RTL_UNLOAD_EVENT_TRACE.ImageName), which do not tell whose they were.
-fn has_lost_code(case: Case<'_, '_>) -> bool {
+pub(super) fn has_lost_code(case: Case<'_, '_>) -> bool {
     let unloaded = case.scene.dump.unloaded.iter();
     unloaded.into_iter().any(|module| !modules::is_of_windows(&module.name))
 }
@@ -436,6 +436,7 @@ mod tests {
             is_of_ended: false,
             is_of_earlier: false,
             is_likely: true,
+            is_unmatched: false,
         };
         let makes = |first: Given, second: Given| {
             let surely = vec![made(first), made(second)];

@@ -4,7 +4,7 @@ use super::Case;
 use crate::crash::frame::{Frame, Trust};
 use crate::crash::operation::Operation;
 use crate::crash::replay::{self, Failed, Replay, Stack};
-use crate::crash::{stack, waiting};
+use crate::crash::{left_by_jump, stack, waiting};
 use crate::dump::memory::Region;
 use crate::dump::modules::Module;
 use crate::image::registers::RegisterFile;
@@ -62,15 +62,20 @@ fn ends_process(frame: &Frame) -> bool {
     function.is_some_and(|function| EXITS.contains(&function.name.as_str()))
 }
 
-/// The frame that made the failed call, where that goes to the lock function itself, and the section.
+/// The frame that made the failed call, where that goes to the lock function itself, or to a function that jumps there, and the section.
 fn failed_call(case: Case<'_, '_>) -> Option<Failed> {
-    let caller = case.lock.caller?;
+    let (caller, operation) = (case.lock.caller?, case.lock.operation?);
     let frame = case.crash.frames.get(caller)?;
     let site = case.scene.call_site(frame.registers.ip())?;
-    let callee = case.scene.callee(&site)?;
-    let is_lock = callee.name().and_then(Operation::of_function) == case.lock.operation;
-    (is_lock && case.lock.operation.is_some()).then_some(())?;
-    Some(Failed { thread: case.crash.thread_id, frame: caller, section: case.section?.address })
+    let callee = case.scene.callee(&site);
+    let name = callee.as_ref().and_then(|callee| callee.name());
+    let jump = if name.and_then(Operation::of_function) == Some(operation) {
+        None
+    } else {
+        Some(left_by_jump::to_lock(case.scene, frame, operation)?)
+    };
+    let (thread, section) = (case.crash.thread_id, case.section?.address);
+    Some(Failed { thread, frame: caller, jump, section })
 }
 
 /// Whether the frames are all of the program's functions on a thread's stack.

@@ -24,7 +24,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "k-none-close-after-x64-new-wer",
             "k-scaled-twice-x64-woa-wer",
             "k-view-taken-x64-new-wer",
-            "m-cancelled-x64-woa-procdump-ma",
             "m-f-copy-ring-x64-woa-procdump-ma",
             "m-f-del-state-behind-x64-woa-events-wer",
             "m-f-raw-same-twice-x64-woa-events-wer",

@@ -456,3 +456,21 @@ fn who_has_entered_is_in_it() {
         assert_finding(name, "entered-not-left", false);
     }
 }
+
+#[test]
+fn who_leaves_has_entered() {
+    // A count that was written over: by a stale counter, from a buffer in front of it, and in a function that leaves by a jump.
+    for name in
+        ["n-counted-x64-woa-procdump-ma", "h-hit-lock-count-x64-new-full", "j-ydscp-x64-new-full"]
+    {
+        assert_finding(name, "leaves-follow-enters", true);
+    }
+    // The thread has entered it, but one Leave of the code is of what is not known.
+    assert_finding("q-users-x64-new-procdump-ma", "leaves-follow-enters", false);
+    // A TryEnter that failed, an error path, a thread that has entered nothing.
+    for name in
+        ["n-failed-try-x64-new-procdump-ma", "n-goto-done-x86-new-full", "not-owner-x64-new-full"]
+    {
+        assert_finding(name, "leaves-follow-enters", false);
+    }
+}

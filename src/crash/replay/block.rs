@@ -73,7 +73,7 @@ impl Run<'_, '_> {
         let mut last = None;
         if let Some(at) = block.missing {
             // What a small dump lacks may call whatever the program has.
-            self.note(state, "", at, [Value::Unknown; 4]);
+            self.note_lost(at);
             (outcome.is_lost, outcome.is_dark) = (true, true);
             return Some(End::Stops);
         }
@@ -107,6 +107,11 @@ impl Run<'_, '_> {
                         (Value::Constant(to), _) => Some(to),
                         _ => None,
                     }));
+                }
+                FlowControl::IndirectBranch if stop == Some(one.next_ip()) => {
+                    let noted = self.calls.len();
+                    outcome.reached.push(Reached { state: state.clone(), noted });
+                    return Some(End::Stops);
                 }
                 FlowControl::IndirectBranch => {
                     match self.last_call(state, one, last)? {

@@ -45,6 +45,7 @@ impl Run<'_, '_> {
             Target::Named(name, address) => {
                 let arguments = self.arguments_of(state, &name, 0, one.ip());
                 let place = self.note(state, &name, one.ip(), arguments);
+                self.doubt(place, name.is_empty() && address.is_none() && self.is_part());
                 self.further_arguments(state);
                 self.is_whole &= !JUMPS.contains(&name.as_str());
                 if ends(&name) {
@@ -232,7 +233,8 @@ impl Run<'_, '_> {
             _ => return Some(Last::Unknown),
         };
         let arguments = self.arguments_of(state, &name, self.width.bytes(), one.ip());
-        self.note(state, &name, one.ip(), arguments);
+        let place = self.note(state, &name, one.ip(), arguments);
+        self.doubt(place, name.is_empty() && address.is_none() && self.is_part());
         self.effects(state, &name, arguments);
         self.clobber_locals(state, arguments);
         self.returns(state, None, one);

@@ -4,12 +4,16 @@
 #[cfg(test)]
 mod alone_tests;
 mod alu;
+mod balance;
+#[cfg(test)]
+mod balance_tests;
 mod block;
 mod call;
 mod cases;
 mod compare;
 mod effects;
 mod entries;
+mod failed;
 mod function;
 mod handed_out;
 pub(super) mod known;
@@ -29,6 +33,7 @@ mod vector;
 mod walk;
 mod written;
 
+pub use failed::Failed;
 pub use known::gives_out;
 
 use super::frame::Frame;
@@ -65,6 +70,9 @@ pub struct Past {
     pub is_of_earlier: bool,
     /// The thread has made it, unless some memory that it asked for was not given out.
     pub is_likely: bool,
+    /// It leaves a section that was not entered before, on some way to it; or it can do so, because the dump lacks what is called, or looks up a
+    /// function that can be the one that leaves.
+    pub is_unmatched: bool,
 }
 
 /// What is known of an argument.
@@ -114,17 +122,8 @@ pub struct Replay {
     pub knows_block: bool,
     /// Whether that block began as zeros.
     pub is_block_zeroed: bool,
-}
-
-/// The frame that made the failed call, in the stack of the faulting thread, with that call's first argument.
-#[derive(Debug, Clone, Copy)]
-pub struct Failed {
-    /// Id of the thread.
-    pub thread: u32,
-    /// Index of the frame.
-    pub frame: usize,
-    /// The section's address.
-    pub section: u64,
+    /// Whether the failed call's thread had entered what it was called with, and not left it since.
+    pub is_held: bool,
 }
 
 /// Most instructions of an entry point before it jumps to the rest of the start-up code.
@@ -173,6 +172,7 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         at: call.at,
         arguments: call.arguments.map(|value| values.given(&run, value)),
         is_of_ended: call.is_of_ended,
+        is_unmatched: call.is_unmatched,
         is_of_earlier: run
             .block_of_failed
             .is_some_and(|(root, given_out)| call.root == Some(root) && order < given_out),
@@ -202,6 +202,7 @@ pub fn replay(scene: Scene<'_, '_>, stacks: &[Stack], failed: Option<Failed>) ->
         possible: (is_whole && run.is_whole).then(|| so_far().map(past).collect()),
         knows_block: run.block_of_failed.is_some(),
         is_block_zeroed: run.is_block_zeroed,
+        is_held: run.is_held,
     }
 }
 
@@ -247,11 +248,15 @@ fn thread_calls(
         calls.clone_from(state.calls.as_ref());
         run.places.insert(frame.registers.ip());
         values.learn_registers(run, &state, frame);
-        if let Some(failed) = failed.filter(|failed| failed.frame == index) {
+        if let Some(failed) = failed.filter(|failed| failed.frame == index)
+            && let Some(state) = failed::reached(run, &state, frame, failed)
+        {
             let argument = run.first_argument(&state);
             values.is_possible(run, argument, failed.section).then_some(())?;
             run.failed_argument = Some(argument);
+            run.is_held = state.held.contains_key(&argument);
             run.note_block_of_failed(root, argument);
+            calls.clone_from(state.calls.as_ref());
         }
         values.learn_memory(run, &state);
         link = Some((index, state));
@@ -383,7 +388,7 @@ impl Run<'_, '_> {
     fn note_unknown_frame(&mut self, key: u64, frame: &Frame) {
         self.path = 0;
         self.enter(key);
-        self.note(&mut State::default(), "", frame.registers.ip(), [Value::Unknown; 4]);
+        self.note_lost(frame.registers.ip());
     }
 
     /// Where the program began, if that is a frame's function, or jumps to it; what begins as zeros is noted then.
@@ -436,35 +441,6 @@ impl Run<'_, '_> {
                 state.store(spot, 4, argument, |symbol| self.is_stack(symbol));
             }
             _ => {}
-        }
-    }
-
-    /// Notes which call gave out the block that the failed call's argument lies in.
-    ///
-    /// - situation: a block was given back and out again; what was done to the section at its address was done to an earlier one.
-    /// - example: `delete dot; copy = line->clone();` gives the copy the block of the dot; nobody initialises the copy's lock.
-    /// - handling: where the argument is what one call gave out, plus a number, what the thread did before that call is not counted, and
-    ///   what other calls gave out is another block.
-    /// - test: `a_block_that_was_given_out_again_is_another` (tests/accuracy).
-    pub(super) fn note_block_of_failed(&mut self, root: usize, argument: Value) {
-        if let Value::Symbol(symbol, _) = argument
-            && !self.symbols.is_many(symbol)
-            && let Some(order) = self.given_out_by.get(&symbol)
-        {
-            self.block_of_failed = Some((root, *order));
-            self.is_block_zeroed = self.zeroed.contains(&symbol);
-        }
-    }
-
-    /// The first argument of the call that a state was reached at.
-    fn first_argument(&self, state: &State) -> Value {
-        match self.width {
-            PointerWidth::Eight => state.register(RCX),
-            PointerWidth::Four => {
-                let spot = state.register(RSP).place();
-                let held = spot.and_then(|spot| state.memory.get(&spot));
-                held.map_or(Value::Unknown, |(value, _)| *value)
-            }
         }
     }
 }

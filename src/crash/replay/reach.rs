@@ -6,7 +6,7 @@ use super::function::Block;
 use super::known;
 use super::run::{Run, started_by};
 use super::value::{State, Value};
-use iced_x86::{FlowControl, Instruction};
+use iced_x86::{FlowControl, Instruction, OpKind, Register};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -148,10 +148,10 @@ impl Run<'_, '_> {
             };
             for at in function.blocks.iter().filter_map(|block| block.missing) {
                 (is_quiet, self.is_whole) = (false, self.is_whole && !comes_back);
-                noted.push(self.note(&mut State::default(), "", at, [Value::Unknown; 4]));
+                noted.push(self.note_lost(at));
             }
             let calls = function.blocks.iter().flat_map(|block| &block.instructions);
-            for one in calls.filter(|one| is_call(one)) {
+            for one in calls.filter(|one| is_call(one) || is_last_jump(one)) {
                 match self.target(&mut State::default(), one) {
                     Target::Code(to) => open.extend(Some(to).filter(|to| seen.insert(*to))),
                     Target::Named(name, _) => {
@@ -191,6 +191,13 @@ pub(super) struct Reach {
 
 fn is_call(one: &Instruction) -> bool {
     matches!(one.flow_control(), FlowControl::Call | FlowControl::IndirectCall)
+}
+
+/// Whether an instruction is a jump through one place in memory, as a function's last call is: through an import slot, or a pointer of an object.
+fn is_last_jump(one: &Instruction) -> bool {
+    one.flow_control() == FlowControl::IndirectBranch
+        && one.op0_kind() == OpKind::Memory
+        && one.memory_index() == Register::None
 }
 
 /// Whether a block ends in a return, in a jump that is not known, or where the dump does not hold the code.

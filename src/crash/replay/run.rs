@@ -8,11 +8,11 @@ use super::value::{Origin, Spot, State, Symbol, Symbols, Value};
 use super::written::Written;
 use crate::crash::function_code;
 use crate::crash::stack::Scene;
-use crate::dump::kind::MemoryKind;
+use crate::crash::tail_call;
 use crate::dump::memory::PointerWidth;
 use crate::dump::modules::Module;
 use crate::image::pe::DirectoryKind;
-use iced_x86::{Instruction, Mnemonic};
+use iced_x86::{FlowControl, Instruction, Mnemonic};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -44,6 +44,8 @@ pub(super) struct Called {
     pub(super) is_of_ended: bool,
     /// It is behind the place where the thread is: it has not been made yet.
     pub(super) is_ahead: bool,
+    /// It leaves a section that was not entered before, on some way to it, or can do so: see [`Run::balance`].
+    pub(super) is_unmatched: bool,
 }
 
 /// What is known while functions are replayed.
@@ -106,6 +108,8 @@ pub(super) struct Run<'s, 'd> {
     pub(super) block_of_failed: Option<(usize, usize)>,
     /// That block began as zeros.
     pub(super) is_block_zeroed: bool,
+    /// What the failed call was called with had been entered, and not left since.
+    pub(super) is_held: bool,
     /// Those of them that are so small that they were surely given out.
     pub(super) roomy: HashSet<Symbol>,
     /// The heaps that gave blocks out, by what they gave out.
@@ -171,6 +175,7 @@ impl<'s, 'd> Run<'s, 'd> {
             failed_argument: None,
             block_of_failed: None,
             is_block_zeroed: false,
+            is_held: false,
             roomy: HashSet::new(),
             heaps: HashMap::new(),
             bounded: HashSet::new(),
@@ -322,7 +327,7 @@ impl<'s, 'd> Run<'s, 'd> {
                 let assumed = state.assumed.as_ref().clone();
                 let (name, root) = (name.to_owned(), self.root);
                 let is_of_ended = self.is_of_ended;
-                let is_ahead = false;
+                let (is_ahead, is_unmatched) = (false, false);
                 self.calls.push(Called {
                     name,
                     at,
@@ -331,9 +336,11 @@ impl<'s, 'd> Run<'s, 'd> {
                     assumed,
                     is_of_ended,
                     is_ahead,
+                    is_unmatched,
                 });
             }
         }
+        self.balance(state, name, arguments, place);
         if !state.calls.contains(&place) {
             Rc::make_mut(&mut state.calls).push(place);
         }
@@ -382,8 +389,13 @@ impl<'s, 'd> Run<'s, 'd> {
         let Some(code) = code else { return false };
         let reached: HashSet<u64> = function.addresses().collect();
         let unreached = code.iter().filter(|one| !reached.contains(&one.ip()));
-        for one in unreached.filter(|one| function_code::is_call(one)) {
-            let Some(site) = self.scene.call_site(one.next_ip()) else { continue };
+        for one in unreached {
+            let site = match one.flow_control() {
+                FlowControl::IndirectBranch => tail_call::jump_of(self.scene, one),
+                _ if function_code::is_call(one) => self.scene.call_site(one.next_ip()),
+                _ => None,
+            };
+            let Some(site) = site else { continue };
             match self.scene.target(&site).filter(|target| self.is_programs(*target)) {
                 Some(target) => {
                     self.handed_out.insert((target, Value::Unknown));
@@ -420,7 +432,7 @@ impl<'s, 'd> Run<'s, 'd> {
             start = start.saturating_add(run.len());
         }
         let Some(padding) = padding else {
-            self.note(&mut State::default(), "", end, [Value::Unknown; 4]);
+            self.note_lost(end);
             return None;
         };
         code.truncate(padding);
@@ -450,8 +462,8 @@ impl<'s, 'd> Run<'s, 'd> {
         };
         let memory = &scene.dump.memory;
         // What a full dump lacks could not be read, nor have run. An instruction that a piece of code ends in is missing, too.
-        let is_full = scene.dump.memory_kind == MemoryKind::Full;
-        let is_missing = |at| !is_full && memory.read_up_to(at, LONGEST).len() < LONGEST;
+        let is_part = self.is_part();
+        let is_missing = |at| is_part && memory.read_up_to(at, LONGEST).len() < LONGEST;
         let cases = |code: &Code, jump: &Instruction| self.cases(code, jump);
         let read = Function::read(memory, start, width, spend, is_missing, comes_back, cases);
         let read = read.map(Rc::new);

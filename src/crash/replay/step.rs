@@ -159,6 +159,7 @@ impl Run<'_, '_> {
     ) -> Value {
         let Some(spot) = place else { return Value::Unknown };
         if let Some((value, held)) = state.memory.get(&spot).copied() {
+            self.forget_held(state, spot, value);
             // A number in memory that others may write to can be another one by now.
             return match value {
                 value

@@ -342,7 +342,7 @@ fn a_debug_runtime_gives_out_what_lies_behind_a_header() {
 }
 
 /// `push rbx`, `xor ebx,ebx`, `call`, and 2Fh rounds of so many instructions.
-fn long_loop(call: &[u8], size: usize) -> Vec<u8> {
+pub(super) fn long_loop(call: &[u8], size: usize) -> Vec<u8> {
     let body = vec![0x90; size];
     let back = -i32::try_from(size + 11).unwrap();
     let end = [&[0xFF, 0xC3, 0x83, 0xFB, 0x2F, 0x0F, 0x85][..], &back.to_le_bytes()].concat();

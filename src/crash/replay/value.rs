@@ -201,6 +201,8 @@ pub(super) struct State {
     pub(super) written: Rc<Written>,
     /// Places of x86 arguments that a call has had, and that were not written to since.
     pub(super) passed: Rc<BTreeSet<Spot>>,
+    /// The sections that were entered and not left since, with how often at least.
+    pub(super) held: Rc<BTreeMap<Value, u32>>,
 }
 
 /// Most values in memory that are kept.
@@ -253,6 +255,13 @@ impl State {
         }
         if self.passed != other.passed {
             Rc::make_mut(&mut self.passed).extend(other.passed.iter());
+        }
+        if self.held != other.held {
+            Rc::make_mut(&mut self.held).retain(|section, times| {
+                let theirs = other.held.get(section);
+                *times = theirs.map_or(0, |theirs| *theirs.min(times));
+                *times > 0
+            });
         }
     }
 

@@ -40,6 +40,7 @@ impl Run<'_, '_> {
         self.entries.push(entry.registers);
         let (outer_loop, outer_path) = (self.is_in_loop, self.path);
         let calls = Rc::clone(&entry.calls);
+        let noted = self.calls.len();
         let is_wide = self.width == PointerWidth::Eight;
         let mut is_shown = is_wide && self.handlers(start, &function);
         let mut outcome = self.rounds(&function, entry, stop, outer_loop);
@@ -47,8 +48,10 @@ impl Run<'_, '_> {
             // What cannot be followed may lead to the place as well.
             is_shown = is_shown || outcome.is_dark && !is_wide && self.handlers(start, &function);
             self.is_whole &= !outcome.is_dark || is_shown;
+            self.doubt_leaves(noted);
             for reached in &mut outcome.reached {
                 reached.state.calls = Rc::clone(&calls);
+                reached.state.held = Rc::default();
                 reached.noted = usize::MAX;
             }
         }

@@ -19,7 +19,7 @@ use super::cause::Cause;
 use crate::findings::{Finding, FindingId};
 
 /// Version of this table; it changes with every number.
-pub const MODEL_VERSION: u32 = 13;
+pub const MODEL_VERSION: u32 = 14;
 
 /// Findings that say the same thing twice share a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

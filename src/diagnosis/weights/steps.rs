@@ -64,9 +64,21 @@ pub(super) const ROWS: &[Row] = &[
         FindingId::EnteredNotLeft,
         Group::Balance,
         &[
-            w(NotOwner, -4.0, "the thread owns it"),
+            w(
+                NotOwner,
+                -0.7,
+                "of two threads that leave it at once, the one that owns it may fail",
+            ),
             w(BadPointer, -1.0, "it could be entered"),
             w(Corrupted, 0.5, "what says otherwise was written over it"),
+        ],
+    ),
+    row(
+        FindingId::LeavesFollowEnters,
+        Group::Balance,
+        &[
+            w(NotOwner, -3.5, "no code that has run leaves what it has not entered"),
+            w(Copied, -1.5, "a copy that was entered is left like the original"),
         ],
     ),
     row(

@@ -27,5 +27,7 @@ add("j-xcensus", "j-odd-census", "N", "", "debug-info-invalid", "cross-process",
     note="a shared data segment; DebugInfo is an address in the other process's heap")
 add("j-xproto", "j-odd-proto", "W", "", "debug-info-invalid", "copied", "delete", flags="-O0",
     note="clones of a prototype whose section was contended before; the second Delete")
+add("j-ydscp", "j-rare1", "X", "", "not-owner", "corrupted", "leave", static=False, other_thread=True,
+    note="heap; a counter at an index past its table hits LockCount while the lock is owned")
 add("j-yspawn", "j-rare7", "N", "", "debug-info-invalid", "bad-pointer", "enter", static=False, other_thread=True, flags="-O0",
     note="the address of the pointer, on main's stack: a request's text")
