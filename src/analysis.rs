@@ -267,7 +267,8 @@ fn handle_of(
         return (None, FROM_MEMORY);
     }
     let looked_up = |value| (value, handle::check(scene.dump, value));
-    if let Some(value) = operation::passed_handle(&scene.dump.memory, &crash.frames) {
+    let status = crash.exception.record.code;
+    if let Some(value) = operation::passed_handle(&scene.dump.memory, &crash.frames, status) {
         return (Some(looked_up(value)), FROM_STACK);
     }
     let raw = section.and_then(|section| section.raw).filter(|raw| !raw.is_all_zero());

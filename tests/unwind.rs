@@ -21,7 +21,7 @@ use csdump::image::images::Images;
 use csdump::image::registers::{Register, RegisterFile};
 use serde::Deserialize;
 use std::path::Path;
-use support::{Label, labels};
+use support::{Label, labels, withdrawn};
 
 /// A frame of the oracle (testdata/lab/README.md, `truth`): addresses and registers as hexadecimal text.
 #[derive(Debug, Deserialize)]
@@ -126,4 +126,23 @@ fn every_frame_of_a_full_x64_dump_is_that_of_the_oracle() {
     println!("{compared} dumps compared");
     assert!(compared >= 20, "only {compared} dumps");
     assert!(wrong.is_empty(), "{} of {compared}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A label is withdrawn only where its dump contradicts it: by the instruction pointer alone, without a frame of csdump's.
+#[test]
+fn a_withdrawn_label_is_contradicted_by_its_dump() {
+    let all = withdrawn();
+    let programs: Vec<_> = all.iter().map(|label| label.text("program")).collect();
+    assert_eq!(programs, ["w-aplugin-thread"; 2], "two dumps of one run");
+    for label in all.iter().filter(|label| label.text("kind") == "full") {
+        let file = DumpFile::open(&label.path, &Limits::default()).unwrap();
+        let dump = Dump::parse(file.bytes()).unwrap();
+        let modules = dump.modules.iter().map(|module| (module.base, module.size));
+        let images = Images::new(&dump.memory, modules);
+        let behind = dump.exception.as_ref().unwrap().record.address;
+        let module = images.module_at(behind - 1).unwrap();
+        let function = module.function_at(behind - 1).unwrap();
+        assert_eq!(label.text("operation"), "", "{}", label.name());
+        assert_eq!(function.nearest.unwrap().name, "RtlpUnWaitCriticalSection", "{}", label.name());
+    }
 }

@@ -16,7 +16,7 @@ pub enum Trust {
     Leaf,
     /// The frame's call instruction leads to a function whose control flow reaches the callee's address.
     CallTarget,
-    /// The code that is left to run in the callee, followed to its return.
+    /// The callee's code: what is left to run, followed to its return; on x86 what it did with the frame pointer.
     Code,
     /// The call before it waits, as the thread does, and its callers are proven.
     Waiting,
@@ -56,7 +56,7 @@ impl Trust {
 /// How the name of a frame's function is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NameSource {
-    /// The function's start, by its unwind data, is an exported one.
+    /// The function's start, by its unwind data or (x86) its code, is an exported one.
     Export,
     /// The call instruction in the frame above goes to an exported start.
     CallTarget,

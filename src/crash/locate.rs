@@ -428,7 +428,7 @@ fn looks_made(scene: Scene<'_, '_>, candidate: &Candidate) -> bool {
 
 /// What a section looks like to an Enter whose wait failed: an owner is inside, or a waiter was woken, and
 /// there is a handle to wait for (critical-sections.md 0.1).
-fn is_waited_for(raw: &RawCriticalSection) -> bool {
+pub(super) fn is_waited_for(raw: &RawCriticalSection) -> bool {
     let none = [0, u64::MAX, u64::from(u32::MAX)];
     !none.contains(&raw.lock_semaphore) && raw.lock_count != -1 && raw.lock_count != -2
 }

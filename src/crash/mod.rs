@@ -21,6 +21,7 @@ pub mod locate;
 pub mod named;
 pub mod names;
 pub mod operation;
+mod own_code_x86;
 pub mod provider;
 mod ran_before;
 pub mod replay;

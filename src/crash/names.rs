@@ -1,10 +1,11 @@
 //! Names of the functions on a stack, without symbols.
 //!
-//! A frame's function is never the nearest export below its address (critical-sections.md 0.1). It is the
+//! A frame's function is not the nearest export below its address (critical-sections.md 0.1). It is the
 //! exported start of the function that the unwind data gives, or what the call instruction in the frame
-//! above goes to, through an import where there is one.
+//! above goes to, through an import where there is one; on x86 also the nearest export whose code leads there.
 
 use super::frame::{Frame, FunctionName, NameSource};
+use super::own_code_x86;
 use super::stack::Scene;
 use crate::dump::memory::PointerWidth;
 use crate::image::call_target::Callee;
@@ -28,7 +29,27 @@ pub fn name_frames(scene: Scene<'_, '_>, frames: &mut [Frame]) {
 fn name(scene: Scene<'_, '_>, frame: &Frame, caller: Option<&Frame>) -> Option<FunctionName> {
     by_unwind_data(scene, frame)
         .or_else(|| by_proven_start(scene, frame))
-        .or_else(|| by_caller(scene, frame, caller?))
+        .or_else(|| by_call_or_code(scene, frame, caller))
+}
+
+/// The name of what the caller calls, but when it does not say where that lies, rather that of the function whose code leads to the frame.
+fn by_call_or_code(
+    scene: Scene<'_, '_>,
+    frame: &Frame,
+    caller: Option<&Frame>,
+) -> Option<FunctionName> {
+    let called = caller.and_then(|caller| by_caller(scene, frame, caller));
+    if called.as_ref().is_some_and(|name| name.start.is_some()) {
+        return called;
+    }
+    by_own_code(scene, frame).or(called)
+}
+
+/// x86: the function's own code leads to the frame from an exported start.
+fn by_own_code(scene: Scene<'_, '_>, frame: &Frame) -> Option<FunctionName> {
+    let (start, _) = own_code_x86::exported_function(scene, frame)?;
+    let name = scene.export_at(start)?;
+    Some(FunctionName { name, source: NameSource::Export, start: Some(start) })
 }
 
 /// x64 and ARM64: the function, by unwind data, starts at an export.

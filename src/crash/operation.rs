@@ -173,8 +173,13 @@ const SERVICES: &[&str] = &[
 
 /// The handle that a service on an x86 stack was called with: its first argument stands behind its return
 /// address. On x64 it was in a register that the system call destroys (critical-sections.md 5.5).
+///
+/// - situation: the place of an argument is the callee's, which may keep something else there once it has used it.
+/// - example: a compiler makes NtClose jump to the raiser and puts the status, its argument, where the handle was.
+/// - handling: the status that was raised is no handle that was passed.
+/// - test: `the_argument_of_the_service_is_the_handle`.
 #[must_use]
-pub fn passed_handle(memory: &AddressSpace<'_>, frames: &[Frame]) -> Option<u64> {
+pub fn passed_handle(memory: &AddressSpace<'_>, frames: &[Frame], status: u32) -> Option<u64> {
     let service = frames.iter().position(|frame| {
         frame.function.as_ref().is_some_and(|function| SERVICES.contains(&function.name.as_str()))
     })?;
@@ -182,7 +187,8 @@ pub fn passed_handle(memory: &AddressSpace<'_>, frames: &[Frame]) -> Option<u64>
     if caller.registers.width() != PointerWidth::Four {
         return None;
     }
-    memory.pointer(caller.return_slot?.checked_add(4)?, PointerWidth::Four)
+    let argument = memory.pointer(caller.return_slot?.checked_add(4)?, PointerWidth::Four);
+    argument.filter(|value| *value != u64::from(status))
 }
 
 /// Parts of the lock functions that have names of their own (critical-sections.md 4.2).
@@ -351,8 +357,10 @@ mod tests {
             frame("NtSetEvent", None),
             leave.clone(),
         ];
-        assert_eq!(passed_handle(&memory, &by_kernel), Some(0x164));
-        assert_eq!(passed_handle(&memory, &[frame("RtlRaiseStatus", None), leave]), None);
+        assert_eq!(passed_handle(&memory, &by_kernel, INVALID_HANDLE), Some(0x164));
+        assert_eq!(passed_handle(&memory, &by_kernel, 0x164), None);
+        let by_program = [frame("RtlRaiseStatus", None), leave];
+        assert_eq!(passed_handle(&memory, &by_program, INVALID_HANDLE), None);
     }
 
     fn fast_fail(parameters: &[u64]) -> EffectiveException {

@@ -1,11 +1,12 @@
 //! One step up an x86 stack.
 //!
 //! x86 has no unwind data, and Windows' own code often has no frame pointer. What tells a true return
-//! address from a stale one is the call before it: its target must be a function whose control flow reaches
-//! the address below ([`crate::image::flow`]).
+//! address from a stale one is the function's own code ([`own_code_x86`]), or the call before it: its target must be
+//! a function whose control flow reaches the address below ([`crate::image::flow`]).
 
 use super::called;
 use super::frame::{Frame, Trust};
+use super::own_code_x86;
 use super::stack::{Caller, Scene, is_return_address};
 use crate::dump::memory::PointerWidth;
 use crate::image::IpKind;
@@ -13,8 +14,6 @@ use crate::image::call_target::{CallKind, CallSite};
 use crate::image::flow::Flow;
 use crate::image::registers::{Provenance, Register, RegisterFile};
 
-/// Farthest a frame pointer may lie above the stack pointer, in bytes.
-const MAX_FRAME: u64 = 0x2_0000;
 /// Words above the stack pointer that can hold registers the callee saved.
 const SAVED_WORDS: u64 = 64;
 /// Slots looked at for a return address that the call target proves.
@@ -27,7 +26,7 @@ const NONVOLATILE: [Register; 4] = [Register::Rbx, Register::Rbp, Register::Rsi,
 /// - situation: stale return addresses lie between the stack pointer and the true one, and frame pointers skip
 ///   functions that keep none.
 /// - example: Windows 7's RtlLeaveCriticalSection, cut into parts, above RtlpUnWaitCriticalSection.
-/// - handling: a frame pointer proven by the call target, then the nearest proven slot, then an unproven frame
+/// - handling: where the function's own code keeps it, then a frame pointer proven by the call target, then the nearest proven slot, then an unproven frame
 ///   pointer, then the nearest slot behind any call.
 /// - test: `windows_7_x86_chain` (tests/real_dumps).
 pub(super) fn step(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Caller> {
@@ -46,8 +45,14 @@ pub(super) fn step(scene: Scene<'_, '_>, frame: &Frame, slots: u64) -> Option<Ca
     unproven(scene, frame, slot, Trust::Scan)
 }
 
-/// The caller, when a call target proves it.
+/// The caller, when the function's own code or a call target proves it.
 pub(super) fn proven_step(scene: Scene<'_, '_>, frame: &Frame) -> Option<Caller> {
+    if let Some((slot, flow)) = own_code_x86::return_slot(scene, frame)
+        && let Some(caller) =
+            prove(scene, frame, slot).or_else(|| by_own_code(scene, frame, slot, &flow))
+    {
+        return Some(caller);
+    }
     frame_pointer_slot(scene, frame)
         .and_then(|slot| prove(scene, frame, slot))
         .or_else(|| slots_above(frame, PROVEN_SLOTS).find_map(|slot| prove(scene, frame, slot)))
@@ -90,13 +95,11 @@ fn unknown_call_below(scene: Scene<'_, '_>, frame: &Frame, end: u64) -> Option<u
 
 /// The slot of the return address above ebp, when ebp can be a frame pointer.
 fn frame_pointer_slot(scene: Scene<'_, '_>, frame: &Frame) -> Option<u64> {
-    let ebp = frame.registers.get(Register::Rbp)?;
-    let sp = frame.registers.sp()?;
-    let in_reach = (sp..sp.checked_add(MAX_FRAME)?).contains(&ebp) && ebp.is_multiple_of(4);
+    let ebp = own_code_x86::frame_pointer(frame)?;
     let slot = ebp.checked_add(4)?;
     // 0 ends the chain: the outermost function was entered without one.
     let saved = word(scene, ebp)?;
-    (in_reach && (saved == 0 || saved > ebp) && holds_return_address(scene, slot)).then_some(slot)
+    ((saved == 0 || saved > ebp) && holds_return_address(scene, slot)).then_some(slot)
 }
 
 /// The caller through `slot`, when the call before the return address goes to the frame's function.
@@ -180,6 +183,18 @@ fn prove_call_of_local(
         let is_of_frame = scene.dump.module_at(target).map(|module| module.base) == frame.module;
         let caller = is_of_frame.then(|| prove_target(scene, frame, slot, target))??;
         (caller.registers.get(base) == Some(address)).then_some(caller)
+    })
+}
+
+/// The caller through the slot that the function's own code gives, whoever called it.
+fn by_own_code(scene: Scene<'_, '_>, frame: &Frame, slot: u64, flow: &Flow) -> Option<Caller> {
+    holds_return_address(scene, slot).then_some(())?;
+    Some(Caller {
+        registers: caller_registers(scene, frame, slot, flow)?,
+        ip_kind: IpKind::ReturnAddress,
+        trust: Trust::Code,
+        return_slot: Some(slot),
+        callee_start: None,
     })
 }
 

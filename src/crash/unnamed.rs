@@ -8,11 +8,13 @@ use super::exception::EffectiveException;
 use super::fault;
 use super::frame::{Frame, FunctionName, NameSource, Trust};
 use super::inferred;
+use super::locate;
 use super::operation::{self, Failure, FoundOperation, Operation, OperationSource};
 use super::stack::{self, Scene};
 use super::{LockFailure, is_ntdll, named};
 use crate::critsec::handle::{self, HandleState};
-use crate::critsec::lock_count::LockCountEncoding;
+use crate::critsec::layout::RawCriticalSection;
+use crate::critsec::lock_count::{self, LockCountEncoding};
 use crate::image::IpKind;
 use crate::image::call_target::CallKind;
 use crate::image::registers::{Provenance, Register, RegisterFile};
@@ -225,7 +227,7 @@ fn by_import(
         caller: Some(1),
     };
     let lock = named(scene, &anew, exception, encoding, found)?;
-    let is_explained = explains(scene, &lock);
+    let is_explained = explains(scene, encoding, &lock);
     let status = operation::is_handle_status(exception.record.code);
     (is_explained || explanation == Explanation::NotNeeded && status).then_some(())?;
     if let Some(innermost) = anew.first_mut() {
@@ -254,8 +256,21 @@ fn is_raised_status(exception: &EffectiveException) -> bool {
 }
 
 /// Whether the section that was found accounts for the failure.
-fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
+///
+/// - situation: any Enter that has returned has a section too.
+/// - example: CloseHandle raises over the remains of an Enter, whose section is free.
+/// - handling: a thread that waits has counted itself in LockCount (critical-sections.md 0.1): where nobody is inside and none was woken, where
+///   only the owner is counted, or where there is no handle to wait for, no wait failed, unless the section was deleted since.
+/// - test: `an_enter_whose_section_is_free_has_returned`.
+fn explains(scene: Scene<'_, '_>, encoding: LockCountEncoding, lock: &LockFailure) -> bool {
     let candidate = lock.located.as_ref().map(|located| &located.candidate);
+    let has_waiter = |raw: RawCriticalSection| {
+        // A negative count is none of the counting encoding's: something else stands there now.
+        let is_counted = encoding == LockCountEncoding::Flags
+            || raw.lock_count < 0
+            || lock_count::decode(encoding, raw.lock_count, raw.recursion_count).waiters > 0;
+        locate::is_waited_for(&raw) && is_counted || raw.is_all_zero()
+    };
     match lock.failure {
         // A call that returned is as likely as the one that failed: any list of ntdll's may be damaged.
         Failure::OtherAccess | Failure::ListCorrupted => false,
@@ -263,7 +278,7 @@ fn explains(scene: Scene<'_, '_>, lock: &LockFailure) -> bool {
             Some(gate) => gate.passes(),
             None => candidate.is_exact(),
         }),
-        Failure::Wait(_) => candidate.is_some(),
+        Failure::Wait(_) => candidate.is_some_and(|candidate| candidate.raw.is_none_or(has_waiter)),
         Failure::DeleteClose(_) => {
             candidate.and_then(|candidate| candidate.raw).is_some_and(|raw| {
                 let state = handle::check(scene.dump, raw.lock_semaphore);
@@ -297,4 +312,67 @@ fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec
     super::names::name_frames(scene, &mut outer);
     anew.append(&mut outer);
     Some(anew)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::exception::INVALID_HANDLE;
+    use crate::crash::locate::Located;
+    use crate::crash::waits::Waits;
+    use crate::dump::synth::Synth;
+    use crate::dump::{Cpu, Dump};
+    use crate::image::flow::FlowCache;
+    use crate::image::images::Images;
+
+    const FREE: RawCriticalSection = RawCriticalSection {
+        debug_info: 0x50_0000,
+        lock_count: -1,
+        recursion_count: 0,
+        owning_thread: 0,
+        lock_semaphore: 0x3C,
+        spin_count: 0,
+    };
+
+    /// Whether a section explains the failed wait of an Enter.
+    fn explains_a_wait(encoding: LockCountEncoding, raw: Option<RawCriticalSection>) -> bool {
+        let file = Synth::new(Cpu::Amd64).build();
+        let dump = Dump::parse(&file).unwrap();
+        let images = Images::new(&dump.memory, []);
+        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
+        let candidate = Candidate { address: 0x40_0000, ways: Vec::new(), raw, gate: None };
+        let waits = Waits::read(scene);
+        let lock = LockFailure {
+            operation: Some(Operation::Enter),
+            source: OperationSource::CallerImport,
+            failure: Failure::Wait(INVALID_HANDLE),
+            caller: Some(1),
+            located: Some(Located { candidate, argument: None, others: 0, waits }),
+        };
+        explains(scene, encoding, &lock)
+    }
+
+    #[test]
+    fn an_enter_whose_section_is_free_has_returned() {
+        let flags = |lock_count| {
+            let raw = RawCriticalSection { lock_count, ..FREE };
+            explains_a_wait(LockCountEncoding::Flags, Some(raw))
+        };
+        assert!(!flags(-1), "free");
+        assert!(!flags(-2), "locked, and nobody waits");
+        assert!(flags(-6), "locked, and one waits");
+        assert!(flags(-3), "one was woken");
+        let counting = |lock_count, recursion_count| {
+            let raw = RawCriticalSection { lock_count, recursion_count, ..FREE };
+            explains_a_wait(LockCountEncoding::Counting, Some(raw))
+        };
+        assert!(!counting(-1, 0), "free");
+        assert!(!counting(0, 1) && !counting(1, 2), "only the owner is counted");
+        assert!(counting(1, 1) && counting(0, 0), "one waits");
+        let without_handle = RawCriticalSection { lock_count: -6, lock_semaphore: 0, ..FREE };
+        assert!(!explains_a_wait(LockCountEncoding::Flags, Some(without_handle)));
+        let zeros = RawCriticalSection { debug_info: 0, lock_count: 0, ..without_handle };
+        assert!(explains_a_wait(LockCountEncoding::Flags, Some(zeros)), "deleted since");
+        assert!(explains_a_wait(LockCountEncoding::Flags, None), "not in the dump");
+    }
 }

@@ -205,10 +205,16 @@ impl Exports {
         image: &Image,
         rva: u32,
     ) -> Option<NearestExport> {
-        let after = self.entries.partition_point(|entry| entry.rva <= rva);
-        let found = self.entries.get(after.checked_sub(1)?)?.rva;
+        let found = self.start_below(rva)?;
         let name = self.name_at(space, image, found)?;
         Some(NearestExport { name, rva: found, distance: rva.checked_sub(found)? })
+    }
+
+    /// Where the export that begins at `rva`, or nearest below it, begins.
+    #[must_use]
+    pub fn start_below(&self, rva: u32) -> Option<u32> {
+        let after = self.entries.partition_point(|entry| entry.rva <= rva);
+        Some(self.entries.get(after.checked_sub(1)?)?.rva)
     }
 
     /// What the export `name` stands for, found as the loader finds it: by halving the name table. One by one only

@@ -12,6 +12,7 @@ use iced_x86::{
     InstructionInfoOptions, Mnemonic, OpAccess, OpKind, Register as Iced,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,11 +38,32 @@ pub struct SavedRegister {
     pub below_return: u64,
 }
 
+/// What an instruction means for the frame pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameStep {
+    /// `mov ebp, esp`.
+    Set,
+    /// `leave`, `pop ebp`: the caller's is back.
+    Restored,
+    /// ebp is something else.
+    Lost,
+    /// A return.
+    Return,
+    /// A jump.
+    Jump,
+}
+
 /// What following a function's control flow found.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
     instructions: BTreeMap<u64, u64>,
     written: HashSet<Iced>,
+    /// Places behind calls at which the function may have ended.
+    doubtful: BTreeSet<u64>,
+    /// What happens to ebp, and where the code does not go on, by the instruction's address.
+    frame_steps: BTreeMap<u64, FrameStep>,
+    /// Whether an instruction but a call or a return changes the stack pointer.
+    pub moves_stack: bool,
     /// Registers that the prologue saves.
     pub saved: Vec<SavedRegister>,
     /// Whether every path was followed to its end: no unreadable code, no indirect jump, no limit hit.
@@ -55,6 +77,39 @@ impl Flow {
     pub fn reaches(&self, ip: u64) -> bool {
         let before = self.instructions.range(..ip).next_back();
         self.instructions.contains_key(&ip) || before.is_some_and(|(_, end)| *end == ip)
+    }
+
+    /// Whether an instruction of the function begins at an address.
+    #[must_use]
+    pub fn holds(&self, address: u64) -> bool {
+        self.instructions.contains_key(&address)
+    }
+
+    /// What happens to the frame pointer in a range of addresses, in their order.
+    pub fn frame_steps(&self, range: Range<u64>) -> impl Iterator<Item = (u64, FrameStep)> + '_ {
+        self.frame_steps.range(range).map(|(address, step)| (*address, *step))
+    }
+
+    /// Whether the function that starts at `start` runs through `ip`, and that is certainly no other function's part.
+    ///
+    /// - situation: behind a call that does not come back, the next function begins, perhaps after padding; a function may end by a jump to another.
+    /// - example: `call RtlRaiseStatus`, five `nop`, and a function that is not exported; `pop ebp; jmp helper`.
+    /// - handling: what lies behind a call, and then padding or what functions begin with, may be another function's; so may what lies behind bytes
+    ///   that the function does not run through.
+    /// - test: `what_lies_behind_a_last_call_may_be_the_next_functions`, `what_lies_behind_a_gap_may_be_another_functions`.
+    #[must_use]
+    pub fn surely_reaches(&self, start: u64, ip: u64) -> bool {
+        if !self.reaches(ip) || start > ip || self.doubtful.range(start..ip).next().is_some() {
+            return false;
+        }
+        let mut end = start;
+        let mut way = self.instructions.range(start..ip);
+        let is_whole = way.all(|(address, next)| {
+            let follows = *address <= end;
+            end = end.max(*next);
+            follows
+        });
+        is_whole && end >= ip
     }
 
     /// Whether the function is known to leave a register alone.
@@ -198,7 +253,11 @@ pub fn follow(space: &AddressSpace<'_>, start: u64, width: PointerWidth) -> Flow
                 break;
             };
             flow.instructions.insert(address, instruction.next_ip());
+            if may_be_last(&mut reader, &instruction) {
+                flow.doubtful.insert(instruction.next_ip());
+            }
             note_writes(&mut flow, &mut factory, &instruction);
+            flow.frame_steps.extend(ends(&instruction).map(|step| (address, step)));
             match next(&instruction, &mut open) {
                 Next::At(following) => address = following,
                 Next::End => break,
@@ -210,6 +269,45 @@ pub fn follow(space: &AddressSpace<'_>, start: u64, width: PointerWidth) -> Flow
         }
     }
     flow
+}
+
+/// Where compilers begin functions, but for code that is to be small.
+const FUNCTION_ALIGNMENT: u64 = 16;
+
+/// Whether an instruction is a call behind which the next function may begin.
+fn may_be_last(reader: &mut Reader<'_, '_>, instruction: &Instruction) -> bool {
+    let is_call =
+        matches!(instruction.flow_control(), FlowControl::Call | FlowControl::IndirectCall);
+    let behind = instruction.next_ip();
+    is_call
+        && (behind.is_multiple_of(FUNCTION_ALIGNMENT)
+            || reader.at(behind).is_none_or(|next| is_padding(&next) || begins(&next)))
+}
+
+/// Whether functions with a frame pointer begin so.
+fn begins(instruction: &Instruction) -> bool {
+    instruction.mnemonic() == Mnemonic::Push && instruction.op0_register() == Iced::EBP
+}
+
+/// Whether an instruction does nothing: `nop`, `lea esi, [esi+0]`, `mov edi, edi`, `add eax, 0`.
+fn is_padding(instruction: &Instruction) -> bool {
+    match instruction.mnemonic() {
+        Mnemonic::Nop => true,
+        Mnemonic::Lea => {
+            instruction.memory_base() == instruction.op0_register()
+                && instruction.memory_index() == Iced::None
+                && instruction.memory_displacement64() == 0
+        }
+        Mnemonic::Add => {
+            instruction.op1_kind() == OpKind::Immediate32 && instruction.immediate32() == 0
+        }
+        Mnemonic::Mov | Mnemonic::Xchg => {
+            instruction.op1_kind() == OpKind::Register
+                && instruction.op0_kind() == OpKind::Register
+                && instruction.op0_register() == instruction.op1_register()
+        }
+        _ => false,
+    }
 }
 
 enum Next {
@@ -235,12 +333,43 @@ fn next(instruction: &Instruction, open: &mut Vec<u64>) -> Next {
 fn note_writes(flow: &mut Flow, factory: &mut InstructionInfoFactory, instruction: &Instruction) {
     let info = factory.info_options(instruction, InstructionInfoOptions::NO_MEMORY_USAGE);
     for used in info.used_registers() {
-        if matches!(
+        if !matches!(
             used.access(),
             OpAccess::Write | OpAccess::CondWrite | OpAccess::ReadWrite | OpAccess::ReadCondWrite
         ) {
-            flow.written.insert(used.register().full_register32());
+            continue;
         }
+        let register = used.register().full_register32();
+        flow.written.insert(register);
+        flow.moves_stack |= register == Iced::ESP && !calls_or_returns(instruction);
+        if register == Iced::EBP {
+            flow.frame_steps.insert(instruction.ip(), changed(instruction));
+        }
+    }
+}
+
+fn calls_or_returns(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.flow_control(),
+        FlowControl::Call | FlowControl::IndirectCall | FlowControl::Return
+    )
+}
+
+/// What an instruction that writes to ebp makes of it.
+fn changed(instruction: &Instruction) -> FrameStep {
+    match instruction.mnemonic() {
+        Mnemonic::Leave | Mnemonic::Pop => FrameStep::Restored,
+        Mnemonic::Mov if instruction.op1_register() == Iced::ESP => FrameStep::Set,
+        _ => FrameStep::Lost,
+    }
+}
+
+/// Whether an instruction ends a way, as far as addresses in their order go.
+fn ends(instruction: &Instruction) -> Option<FrameStep> {
+    match instruction.flow_control() {
+        FlowControl::Return => Some(FrameStep::Return),
+        FlowControl::UnconditionalBranch | FlowControl::IndirectBranch => Some(FrameStep::Jump),
+        _ => None,
     }
 }
 
@@ -328,53 +457,5 @@ fn to_iced(register: Register) -> Option<Iced> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dump::memory::{MemorySource, Region};
-
-    fn space(bytes: &[u8]) -> AddressSpace<'_> {
-        AddressSpace::new([Region { base: 0x1000, bytes, source: MemorySource::MemoryList }])
-    }
-
-    #[test]
-    fn follows_a_function_into_its_far_part() {
-        let mut code = vec![0xCC; 0x100];
-        // push ebp; mov ebp,esp; push esi; test eax,eax; jz 0x1080; pop esi; pop ebp; ret
-        code[..11]
-            .copy_from_slice(&[0x55, 0x8B, 0xEC, 0x56, 0x85, 0xC0, 0x74, 0x78, 0x5E, 0x5D, 0xC3]);
-        // the far part: call 0x1090 and nothing behind it
-        code[0x80..0x85].copy_from_slice(&[0xE8, 0x0B, 0x00, 0x00, 0x00]);
-        let flow = follow(&space(&code), 0x1000, PointerWidth::Four);
-        assert!(flow.reaches(0x1085), "the address behind the last call");
-        assert!(flow.reaches(0x1008));
-        assert!(!flow.reaches(0x1090), "a callee is another function");
-        assert_eq!(
-            flow.saved,
-            [
-                SavedRegister { register: Register::Rbp, below_return: 4 },
-                SavedRegister { register: Register::Rsi, below_return: 8 },
-            ]
-        );
-        assert!(
-            flow.complete && flow.leaves_alone(Register::Rdi) && !flow.leaves_alone(Register::Rsi)
-        );
-    }
-
-    #[test]
-    fn follows_over_the_border_of_two_regions() {
-        // mov eax,0x01020304; ret, cut in the mov; and enough behind it for one decoder.
-        let mut code = vec![0xB8, 4, 3, 2, 1, 0xC3];
-        code.resize(32, 0xCC);
-        let (head, tail) = code.split_at(3);
-        let region = |base, bytes| Region { base, bytes, source: MemorySource::MemoryList };
-        let space = AddressSpace::new([region(0x1000, head), region(0x1003, tail)]);
-        let flow = follow(&space, 0x1000, PointerWidth::Four);
-        assert!(flow.complete && flow.reaches(0x1005) && !flow.reaches(0x1003));
-    }
-
-    #[test]
-    fn code_that_cannot_be_read_leaves_the_flow_incomplete() {
-        let flow = follow(&space(&[0x55, 0x8B, 0xEC]), 0x1000, PointerWidth::Four);
-        assert!(!flow.complete && !flow.leaves_alone(Register::Rdi));
-    }
-}
+#[path = "flow_tests.rs"]
+mod tests;

@@ -92,6 +92,13 @@ impl ModuleImage<'_, '_> {
         self.exports().ok()?.name_at(self.space, image, image.rva(address)?)
     }
 
+    /// Where the export at or nearest below `address` begins.
+    #[must_use]
+    pub fn export_start_below(&self, address: u64) -> Option<u64> {
+        let image = self.image().ok()?;
+        image.address(self.exports().ok()?.start_below(image.rva(address)?)?)
+    }
+
     /// What the pointer at `address` is of those of Control Flow Guard.
     #[must_use]
     pub fn guard_at(&self, address: u64) -> Option<Guard> {

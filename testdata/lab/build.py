@@ -225,6 +225,8 @@ def label(name, set_name, kind, handles, keep_imports, snap, dump):
         entry["twin"] = expected["twin"]
     if expected.get("note"):
         entry["note"] = expected["note"]
+    if expected.get("withdrawn"):
+        entry["withdrawn"] = expected["withdrawn"]
     return entry
 
 

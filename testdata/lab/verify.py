@@ -12,7 +12,7 @@ def verify(snap, expected):
     """Only programs that call reporter_act have a record to verify against."""
     if not expected.get("verified"):
         return
-    # (of x86 frames, stale return addresses are all there is where nothing failed)
+    # Of x86 frames, stale return addresses are all there is where nothing failed: there, check.py holds the dump to where the exception was raised.
     assert operation(snap) == expected.get("operation") or expected["cause"] == "none" and snap.arch.ptr == 4, "operation %s instead of %s" % (operation(snap), expected.get("operation"))
     assert snap.code == expected["code"], "code 0x%08X" % snap.code
     if expected["cause"] == "none":

@@ -6,8 +6,8 @@ use super::judge::Answer;
 /// Their number is asserted, so that a change shows.
 pub const NOT_SEEN: usize = 75;
 
-/// Wrong verdicts of 0.9 or more on dumps that lack the evidence, which there should be none of. Not looked at: unseen.
-pub const SURE_WITHOUT_EVIDENCE: &[&str] = &["w-aplugin-thread-x86-old-full.dmp.zst"];
+/// Wrong verdicts of 0.9 or more on dumps that lack the evidence, which there should be none of.
+pub const SURE_WITHOUT_EVIDENCE: &[&str] = &[];
 
 const UNNAMED: &str = "a fault in ntdll without any name: nothing ties it to a lock, and to call every such fault a lock's would call heap crashes so";
 const LOW_BITS: &str =
@@ -30,7 +30,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "m-guests-x64-new-full",
             "u-rel-anew-x64-woa-wer",
             "u-share-enter-x64-new-procdump-ma",
-            "w-aplugin-thread-x86-old-full",
             "w-apreview-x64-woa-full",
             "w-blogout-x64-woa-wer",
             "w-ccell-x86-new-full",

@@ -1,6 +1,6 @@
 //! The sibling failures: stops of Application Verifier, fast fails, heap locks, the kernel's own raise, in-page errors.
 
-use super::support::{Label, labels, labels_of, top};
+use super::support::{Label, chain, labels, labels_of, top};
 use super::{has, reports, source};
 use csdump::dump::{Dump, DumpFile, Limits};
 use csdump::report::build::Origin;
@@ -25,6 +25,17 @@ fn changed(label: &Label, change: impl Fn(&mut [u8])) -> Report {
 
 fn the_dump(program: &str, kind: &str) -> Label {
     labels_of(program).into_iter().find(|label| label.text("kind") == kind).unwrap()
+}
+
+#[test]
+fn a_delete_that_has_returned_is_no_caller() {
+    // Its return address lies in a local of the raiser's, behind a call of NtClose.
+    let report = the_dump("j-zteardown", "full").report();
+    assert_eq!(report.outcome, Outcome::NotApplicable);
+    let crash = report.crash.as_ref().unwrap();
+    assert_eq!(chain(&report)[..2], ["NtClose", "CloseHandle"]);
+    // Called through a pointer: its own code names it.
+    assert_eq!(crash.frames[1].function_source.as_deref(), Some("export"));
 }
 
 #[test]

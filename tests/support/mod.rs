@@ -47,8 +47,17 @@ impl Label {
     }
 }
 
-/// All labelled dumps.
+/// All labelled dumps but those whose label was withdrawn.
 pub fn labels() -> Vec<Label> {
+    all_labels().into_iter().filter(|label| label.text("withdrawn").is_empty()).collect()
+}
+
+/// The dumps whose run contradicts their label (testdata/lab/README.md): they measure nothing.
+pub fn withdrawn() -> Vec<Label> {
+    all_labels().into_iter().filter(|label| !label.text("withdrawn").is_empty()).collect()
+}
+
+fn all_labels() -> Vec<Label> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let text = std::fs::read_to_string(root.join("labels.toml")).expect("testdata/labels.toml");
     let table: toml::Table = text.parse().expect("labels.toml is TOML");

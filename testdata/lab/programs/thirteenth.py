@@ -31,3 +31,6 @@ add("j-ydscp", "j-rare1", "X", "", "not-owner", "corrupted", "leave", static=Fal
     note="heap; a counter at an index past its table hits LockCount while the lock is owned")
 add("j-yspawn", "j-rare7", "N", "", "debug-info-invalid", "bad-pointer", "enter", static=False, other_thread=True, flags="-O0",
     note="the address of the pointer, on main's stack: a request's text")
+PROGRAMS["j-zteardown"] = dict(
+    sets=["x86-old"], mechanism="unknown", cause="none", code=0xC0000008, os=dict(global_flag=0x400000), kinds=("full",), always_handles=True,
+    source="j-odd-teardown", flags=["-O2"], note="CloseHandle raises over the remains of a Delete that closed an event")
