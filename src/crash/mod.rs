@@ -3,6 +3,7 @@
 
 pub mod back_trace;
 mod backwards;
+mod by_address;
 pub mod call_site;
 mod call_site_arm64;
 mod called;

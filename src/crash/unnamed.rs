@@ -3,6 +3,7 @@
 //! The call into ntdll still names its target where the caller's code and import table are in the dump.
 //! Where they are not, the operation is inferred ([`inferred`]).
 
+use super::by_address::{self, Addresses};
 use super::candidate::Candidate;
 use super::exception::EffectiveException;
 use super::fault;
@@ -15,6 +16,7 @@ use super::{LockFailure, is_ntdll, named};
 use crate::critsec::handle::{self, HandleState};
 use crate::critsec::layout::RawCriticalSection;
 use crate::critsec::lock_count::{self, LockCountEncoding};
+use crate::dump::Dump;
 use crate::image::IpKind;
 use crate::image::call_target::CallKind;
 use crate::image::registers::{Provenance, Register, RegisterFile};
@@ -56,18 +58,16 @@ pub(super) fn read(
     if operation::is_corrupt_list(exception) {
         return list_corrupted(scene, frames, exception, encoding, calls.first()?);
     }
-    // The kernel's own raise can be continued, RtlRaiseStatus's cannot (critical-sections.md 4.1).
-    let by_kernel = exception.record.flags & NONCONTINUABLE == 0;
-    let is_lock = |call: &Call| Operation::of_function(&call.name).is_some();
+    let by_kernel = is_raised_by_kernel(exception);
     let nearest = calls.first();
-    if let Some(call) = nearest.filter(|call| is_lock(call) && !by_kernel)
+    if let Some(call) = nearest.filter(|call| call.is_lock() && !by_kernel)
         && let Some(lock) =
             by_import(scene, frames, exception, encoding, call, Explanation::NotNeeded)
     {
         return Some(lock);
     }
-    let closes = nearest.is_some_and(|call| operation::is_close(&call.name))
-        && (by_kernel || !calls.iter().any(is_lock));
+    let closes = operation::is_handle_status(exception.record.code)
+        && a_close_raised(scene, frames, exception, encoding, &calls);
     // Lock functions are forwarded and have no frame in kernel32: a frame there is another function's.
     let through_kernel32 = frames.get(1).is_some_and(|frame| {
         let in_ntdll = is_ntdll(scene.dump, frame.module);
@@ -78,6 +78,72 @@ pub(super) fn read(
     } else {
         inferred::infer(scene, frames, exception, encoding)
     }
+}
+
+/// The kernel's own raise can be continued, RtlRaiseStatus's cannot (critical-sections.md 4.1).
+fn is_raised_by_kernel(exception: &EffectiveException) -> bool {
+    exception.record.flags & NONCONTINUABLE == 0
+}
+
+/// Whether a call that closes a handle has raised the handle's status.
+///
+/// - situation: a call that has returned lies nearer on the stack than the CloseHandle that raised.
+/// - example: under a debugger, a handle is closed that is not open, inside a guard, whose Enter has returned.
+/// - handling: the nearest call, when the kernel raised, or when no lock call is seen. Where the kernel raises for closes alone, also one behind other calls:
+///   of those only Delete closes anything, so that each must have been given a section which is in the dump and does not explain the failure.
+/// - test: `a_close_behind_a_call_that_returned` (tests/accuracy).
+fn a_close_raised(
+    scene: Scene<'_, '_>,
+    frames: &[Frame],
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+    calls: &[Call],
+) -> bool {
+    let is_close = |call: &Call| operation::is_close(&call.name);
+    let Some(close) = calls.iter().position(is_close) else { return false };
+    if !is_raised_by_kernel(exception) {
+        return close == 0 && !calls.iter().any(Call::is_lock);
+    }
+    let mut nearer = calls.iter().take(close);
+    let has_returned = |call: &Call| {
+        Operation::of_function(&call.name) != Some(Operation::Delete)
+            || is_refuted(scene, frames, exception, encoding, call)
+    };
+    close == 0 || only_closes_raise(scene.dump) && nearer.all(has_returned)
+}
+
+/// Whether the kernel raises an exception for a bad handle that is closed, and for no other use of one: under a debugger ("CloseHandle",
+/// learn.microsoft.com/windows/win32/api/handleapi) or with `FLG_ENABLE_CLOSE_EXCEPTIONS`. Application Verifier and handle tracing make it raise for all.
+fn only_closes_raise(dump: &Dump<'_>) -> bool {
+    let Some(peb) = dump.system.peb.as_ref() else { return false };
+    let flags = peb.nt_global_flag.unwrap_or(0);
+    let raises = flags & FLG_ENABLE_CLOSE_EXCEPTIONS != 0 || peb.being_debugged == Some(true);
+    raises && flags & FLG_APPLICATION_VERIFIER == 0 && dump.handle_trace.is_none()
+}
+
+/// `NtGlobalFlag`s ("Global Flag Reference", learn.microsoft.com/windows-hardware/drivers/debugger).
+const FLG_ENABLE_CLOSE_EXCEPTIONS: u32 = 0x0040_0000;
+const FLG_APPLICATION_VERIFIER: u32 = 0x0000_0100;
+
+/// Whether the section that a lock call was given is known, and does not explain the failure.
+fn is_refuted(
+    scene: Scene<'_, '_>,
+    frames: &[Frame],
+    exception: &EffectiveException,
+    encoding: LockCountEncoding,
+    call: &Call,
+) -> bool {
+    let refuted = || {
+        let operation = Operation::of_function(&call.name)?;
+        let anew = lay_frames(scene, frames, call)?;
+        let source = OperationSource::CallerImport;
+        let found = FoundOperation { operation, source, frame: 0, caller: Some(1) };
+        let lock = named(scene, &anew, exception, encoding, found)?;
+        let candidate = &lock.located.as_ref()?.candidate;
+        let is_known = candidate.raw.is_some() && (candidate.is_given() || candidate.is_exact());
+        Some(is_known && !explains(scene, encoding, &lock))
+    };
+    refuted() == Some(true)
 }
 
 /// The failure as that of the nearest lock call whose section explains it.
@@ -99,7 +165,7 @@ fn by_lock_call(
     let has_address = fault::fault_address(exception)
         .is_some_and(|address| !fault::is_without_address(width, address));
     let mut doubtful = None;
-    let lock_calls = calls.iter().filter(|call| Operation::of_function(&call.name).is_some());
+    let lock_calls = calls.iter().filter(|call| call.is_lock());
     for call in lock_calls.take(MAX_LOCK_CALLS) {
         let mut anew = frames.clone();
         let needed = Explanation::Needed;
@@ -159,6 +225,12 @@ pub(super) struct Call {
     pub name: String,
 }
 
+impl Call {
+    fn is_lock(&self) -> bool {
+        Operation::of_function(&self.name).is_some()
+    }
+}
+
 /// The calls on the stack whose callee has a name, nearest first.
 ///
 /// - situation: a call that returned leaves its return address behind, nearer than that of the call that failed.
@@ -172,6 +244,7 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
     let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
     let mut modules_below = BTreeSet::new();
     let mut calls = Vec::new();
+    let known = Addresses::read(scene);
     for index in 0..slots {
         let slot = start.and_then(|start| start.checked_add(index.checked_mul(width.bytes())?));
         let Some((slot, word)) =
@@ -180,7 +253,15 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
             continue;
         };
         let Some(module) = scene.dump.module_at(word.saturating_sub(1)) else { continue };
-        calls.extend(named_call(scene, slot, word, &modules_below));
+        calls.extend(named_call(scene, slot, word, &modules_below).or_else(|| {
+            let site = scene.call_site(word)?;
+            let (target, name) = by_address::named(scene, &known, innermost, slot, (word, &site))?;
+            has_led_further(scene, Some(target), &modules_below).then(|| Call {
+                slot,
+                return_address: word,
+                name: name.to_owned(),
+            })
+        }));
         modules_below.insert(module.base);
     }
     calls
@@ -196,13 +277,22 @@ fn named_call(
     let site = scene.call_site(return_address)?;
     let name = scene.callee(&site)?.name()?.to_owned();
     let target = match site.kind {
-        CallKind::Slot { content, .. } => content.and_then(|target| scene.dump.module_at(target)),
+        CallKind::Slot { content, .. } => content,
         _ => None,
     };
-    let led_further = target.is_none_or(|module| {
+    has_led_further(scene, target, modules_below).then_some(Call { slot, return_address, name })
+}
+
+/// Whether a call of `target` can have led into ntdll.
+fn has_led_further(
+    scene: Scene<'_, '_>,
+    target: Option<u64>,
+    modules_below: &BTreeSet<u64>,
+) -> bool {
+    let module = target.and_then(|target| scene.dump.module_at(target));
+    module.is_none_or(|module| {
         is_ntdll(scene.dump, Some(module.base)) || modules_below.contains(&module.base)
-    });
-    led_further.then_some(Call { slot, return_address, name })
+    })
 }
 
 /// The failure as one of the lock function that `call` goes to; the frames are laid anew from there. `None`
@@ -320,8 +410,8 @@ mod tests {
     use crate::crash::exception::INVALID_HANDLE;
     use crate::crash::locate::Located;
     use crate::crash::waits::Waits;
+    use crate::dump::Cpu;
     use crate::dump::synth::Synth;
-    use crate::dump::{Cpu, Dump};
     use crate::image::flow::FlowCache;
     use crate::image::images::Images;
 

@@ -189,11 +189,10 @@ fn is_of_another_handle(case: Case<'_, '_>) -> bool {
 fn needs_handle_stream(case: Case<'_, '_>, ranked: &[RankedCause], findings: &[Finding]) -> bool {
     let of_handle =
         ranked.first().is_some_and(|top| matches!(top.cause, Cause::HandleClosed | Cause::Copied));
-    let missing = case.scene.dump.handles.as_ref().is_none_or(|table| table.handles.is_empty());
     let by_trace = [FindingId::HandleClosedByOtherCode, FindingId::HandleClosedByOtherDelete];
     let by_waiters = ranked.first().is_some_and(|top| top.cause == Cause::HandleClosed)
         && has(findings, FindingId::WaitersUseThisHandle);
-    of_handle && missing && !by_waiters && !by_trace.iter().any(|id| has(findings, *id))
+    of_handle && !has_handles(case) && !by_waiters && !by_trace.iter().any(|id| has(findings, *id))
 }
 
 /// Whether the section may be another one, of which the dump holds nothing.
@@ -238,10 +237,16 @@ fn is_decided(
         matches!(case.lock.failure, Failure::SectionAccess | Failure::VerifierStop(Some(_)));
     let located = case.section.is_some() && (readable || speaks);
     let top = ranked.first().map_or(0.0, |entry| entry.probability);
-    named
-        && located
-        && case.lock.failure != Failure::PossibleDeadlock
-        && (top >= NAMED || pair(ranked).is_some())
+    // Half of the evidence is missing: what is not sure without it stays open (design.md, diagnosis model).
+    let stands_out = match has_handles(case) {
+        true => top >= NAMED || pair(ranked).is_some(),
+        false => top >= HIGH,
+    };
+    named && located && case.lock.failure != Failure::PossibleDeadlock && stands_out
+}
+
+fn has_handles(case: Case<'_, '_>) -> bool {
+    case.scene.dump.handles.as_ref().is_some_and(|table| !table.handles.is_empty())
 }
 
 fn statement(case: Case<'_, '_>, ranked: &[RankedCause], named: &[Cause], decided: bool) -> String {

@@ -133,6 +133,18 @@ impl Imports {
     /// Addresses of the slots that import `name` from any DLL, at most 64.
     #[must_use]
     pub fn slots_named(&self, space: &AddressSpace<'_>, image: &Image, name: &str) -> Vec<u64> {
+        let found = self.slots_named_any(space, image, &[name]);
+        found.into_iter().map(|(slot, _)| slot).collect()
+    }
+
+    /// Addresses of the slots that import one of `names` from any DLL, at most 64, each with its name.
+    #[must_use]
+    pub fn slots_named_any<'n>(
+        &self,
+        space: &AddressSpace<'_>,
+        image: &Image,
+        names: &[&'n str],
+    ) -> Vec<(u64, &'n str)> {
         let mut found = Vec::new();
         let mut budget = MAX_SLOTS;
         for descriptor in &self.descriptors {
@@ -140,9 +152,10 @@ impl Imports {
             let mut rva = descriptor.first_thunk;
             for entry in table.into_iter().take_while(|entry| *entry != 0) {
                 budget = budget.saturating_sub(1);
-                if matches!(symbol(space, image, entry), ImportSymbol::Name(found) if found == name)
+                if let ImportSymbol::Name(symbol) = symbol(space, image, entry)
+                    && let Some(name) = names.iter().find(|name| **name == symbol)
                 {
-                    found.extend(image.address(rva));
+                    found.extend(image.address(rva).map(|slot| (slot, *name)));
                 }
                 rva = rva.saturating_add(u32::try_from(image.width.bytes()).unwrap_or(8));
             }

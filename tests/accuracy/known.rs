@@ -21,14 +21,12 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "k-codec-x86-new-procdump-ma",
             "k-f-pimpl-x86-old-wer",
             "k-f-template-x64-woa-wer",
-            "k-none-close-after-x64-new-wer",
             "k-scaled-twice-x64-woa-wer",
             "k-view-taken-x64-new-wer",
             "m-f-copy-ring-x64-woa-procdump-ma",
             "m-f-del-state-behind-x64-woa-events-wer",
             "m-f-raw-same-twice-x64-woa-events-wer",
             "m-guests-x64-new-full",
-            "u-rel-anew-x64-woa-wer",
             "u-share-enter-x64-new-procdump-ma",
             "w-apreview-x64-woa-full",
             "w-blogout-x64-woa-wer",
@@ -44,7 +42,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "w-dcast-x64-woa-events-full",
             "w-dpack-x64-woa-wer",
             "w-dshared-x86-new-full",
-            "x-fcameras-x86-new-wer",
             "x-fpanel-x86-new-wer",
             "x-hlookup-x86-new-procdump-ma",
             "y-estore-x86-old-wer",
@@ -94,10 +91,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
     (
         "one field alone is not ntdll's, and what stood there before is not in the dump",
         &["m-rolled-back-x64-woa-events-wer"],
-    ),
-    (
-        "a close of a bad handle under a debugger raises in ntdll like a Leave, under a guard of the program's",
-        &["n-close-in-guard-x64-new-wer"],
     ),
     (
         "zeros: the program's code would tell, by paths that csdump does not read",

@@ -2,7 +2,7 @@
 
 use super::has;
 use super::support::{Label, labels};
-use csdump::report::model::Report;
+use csdump::report::model::{Outcome, Report};
 
 /// The dump of that name, with its report.
 pub(super) fn report(name: &str) -> (Label, Report) {
@@ -52,6 +52,13 @@ fn a_delete_does_not_raise_by_itself() {
         let operation = report.crash.as_ref().and_then(|crash| crash.operation.as_deref());
         assert_eq!(operation, Some("leave"), "{name}");
     }
+}
+
+#[test]
+fn a_close_behind_a_call_that_returned() {
+    // An Enter and a ResumeThread, which have returned, lie nearer; the process asks for exceptions of closes.
+    let (_, report) = report("n-close-in-guard-x64-new-wer");
+    assert_eq!(report.outcome, Outcome::NotApplicable);
 }
 
 #[test]
