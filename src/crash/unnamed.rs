@@ -18,8 +18,9 @@ use crate::critsec::layout::RawCriticalSection;
 use crate::critsec::lock_count::{self, LockCountEncoding};
 use crate::dump::Dump;
 use crate::image::IpKind;
-use crate::image::call_target::CallKind;
+use crate::image::call_target::{CallKind, CallSite};
 use crate::image::registers::{Provenance, Register, RegisterFile};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// Bytes above the innermost stack pointer searched for a call into ntdll. RtlRaiseStatus alone keeps a
@@ -89,8 +90,9 @@ fn is_raised_by_kernel(exception: &EffectiveException) -> bool {
 ///
 /// - situation: a call that has returned lies nearer on the stack than the CloseHandle that raised.
 /// - example: under a debugger, a handle is closed that is not open, inside a guard, whose Enter has returned.
-/// - handling: the nearest call, when the kernel raised, or when no lock call is seen. Where the kernel raises for closes alone, also one behind other calls:
-///   of those only Delete closes anything, so that each must have been given a section which is in the dump and does not explain the failure.
+/// - handling: the nearest call, when the kernel raised, or when no lock call is seen. Where the kernel raises for closes, also one behind other calls: of
+///   these a Delete closes a handle, and a Leave sets an event, so that each must have been given a section which is in the dump and does
+///   not explain the failure; and what a library of the program does is not known.
 /// - test: `a_close_behind_a_call_that_returned` (tests/accuracy).
 fn a_close_raised(
     scene: Scene<'_, '_>,
@@ -105,25 +107,32 @@ fn a_close_raised(
         return close == 0 && !calls.iter().any(Call::is_lock);
     }
     let mut nearer = calls.iter().take(close);
-    let has_returned = |call: &Call| {
-        Operation::of_function(&call.name) != Some(Operation::Delete)
-            || is_refuted(scene, frames, exception, encoding, call)
+    let has_returned = |call: &Call| match Operation::of_function(&call.name) {
+        Some(Operation::Delete | Operation::Leave) => {
+            is_refuted(scene, frames, exception, encoding, call)
+        }
+        Some(Operation::Enter | Operation::TryEnter) => true,
+        None => !call.leads_to_program(scene.dump),
     };
     close == 0 || only_closes_raise(scene.dump) && nearer.all(has_returned)
 }
 
-/// Whether the kernel raises an exception for a bad handle that is closed, and for no other use of one: under a debugger ("CloseHandle",
-/// learn.microsoft.com/windows/win32/api/handleapi) or with `FLG_ENABLE_CLOSE_EXCEPTIONS`. Application Verifier and handle tracing make it raise for all.
+/// Whether the kernel raises an exception for a bad handle that is closed, or set, and for no wait: under a debugger ("CloseHandle",
+/// learn.microsoft.com/windows/win32/api/handleapi) or with `FLG_ENABLE_CLOSE_EXCEPTIONS` ("Enable close exception", learn.microsoft.com/windows-hardware/drivers/debugger;
+/// critical-sections.md 4.1). Application Verifier, handle tracing and `FLG_ENABLE_HANDLE_EXCEPTIONS` make it raise for all.
 fn only_closes_raise(dump: &Dump<'_>) -> bool {
     let Some(peb) = dump.system.peb.as_ref() else { return false };
     let flags = peb.nt_global_flag.unwrap_or(0);
     let raises = flags & FLG_ENABLE_CLOSE_EXCEPTIONS != 0 || peb.being_debugged == Some(true);
-    raises && flags & FLG_APPLICATION_VERIFIER == 0 && dump.handle_trace.is_none()
+    let raises_for_all = flags & (FLG_APPLICATION_VERIFIER | FLG_ENABLE_HANDLE_EXCEPTIONS) != 0
+        || dump.handle_trace.is_some();
+    raises && !raises_for_all
 }
 
 /// `NtGlobalFlag`s ("Global Flag Reference", learn.microsoft.com/windows-hardware/drivers/debugger).
-const FLG_ENABLE_CLOSE_EXCEPTIONS: u32 = 0x0040_0000;
 const FLG_APPLICATION_VERIFIER: u32 = 0x0000_0100;
+const FLG_ENABLE_CLOSE_EXCEPTIONS: u32 = 0x0040_0000;
+const FLG_ENABLE_HANDLE_EXCEPTIONS: u32 = 0x4000_0000;
 
 /// Whether the section that a lock call was given is known, and does not explain the failure.
 fn is_refuted(
@@ -140,8 +149,11 @@ fn is_refuted(
         let found = FoundOperation { operation, source, frame: 0, caller: Some(1) };
         let lock = named(scene, &anew, exception, encoding, found)?;
         let candidate = &lock.located.as_ref()?.candidate;
-        let is_known = candidate.raw.is_some() && (candidate.is_given() || candidate.is_exact());
-        Some(is_known && !explains(scene, encoding, &lock))
+        let raw = candidate.raw?;
+        let is_known = candidate.is_given() || candidate.is_exact();
+        let is_checked = handle::check(scene.dump, raw.lock_semaphore) != HandleState::Unknown
+            || !matches!(lock.failure, Failure::DeleteClose(_));
+        Some(is_known && is_checked && !explains(scene, encoding, &lock))
     };
     refuted() == Some(true)
 }
@@ -223,11 +235,19 @@ pub(super) struct Call {
     pub slot: u64,
     pub return_address: u64,
     pub name: String,
+    /// Where it goes, when the import slot or a pointer tells.
+    target: Option<u64>,
 }
 
 impl Call {
     fn is_lock(&self) -> bool {
         Operation::of_function(&self.name).is_some()
+    }
+
+    /// Whether it may go to the program's own code.
+    fn leads_to_program(&self, dump: &Dump<'_>) -> bool {
+        let module = self.target.and_then(|target| dump.module_at(target));
+        module.is_none_or(|module| module.is_of_program())
     }
 }
 
@@ -244,7 +264,11 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
     let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
     let mut modules_below = BTreeSet::new();
     let mut calls = Vec::new();
-    let known = Addresses::read(scene);
+    let known = OnceCell::new();
+    let by_address = |slot, call: (u64, &CallSite)| {
+        let known = known.get_or_init(|| Addresses::read(scene));
+        by_address::named(scene, known, innermost, slot, call)
+    };
     for index in 0..slots {
         let slot = start.and_then(|start| start.checked_add(index.checked_mul(width.bytes())?));
         let Some((slot, word)) =
@@ -253,15 +277,7 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
             continue;
         };
         let Some(module) = scene.dump.module_at(word.saturating_sub(1)) else { continue };
-        calls.extend(named_call(scene, slot, word, &modules_below).or_else(|| {
-            let site = scene.call_site(word)?;
-            let (target, name) = by_address::named(scene, &known, innermost, slot, (word, &site))?;
-            has_led_further(scene, Some(target), &modules_below).then(|| Call {
-                slot,
-                return_address: word,
-                name: name.to_owned(),
-            })
-        }));
+        calls.extend(named_call(scene, slot, word, by_address, &modules_below));
         modules_below.insert(module.base);
     }
     calls
@@ -272,15 +288,27 @@ fn named_call(
     scene: Scene<'_, '_>,
     slot: u64,
     return_address: u64,
+    by_address: impl Fn(u64, (u64, &CallSite)) -> Option<(u64, &'static str)>,
     modules_below: &BTreeSet<u64>,
 ) -> Option<Call> {
     let site = scene.call_site(return_address)?;
-    let name = scene.callee(&site)?.name()?.to_owned();
-    let target = match site.kind {
-        CallKind::Slot { content, .. } => content,
-        _ => None,
+    let callee = scene.callee(&site);
+    let (name, target) = match callee.as_ref().and_then(|callee| callee.name()) {
+        Some(name) => {
+            let target = match site.kind {
+                CallKind::Slot { content, .. } => content,
+                _ => None,
+            };
+            (name.to_owned(), target)
+        }
+        None if scene.is_arm64() => return None,
+        None => {
+            let (target, name) = by_address(slot, (return_address, &site))?;
+            (name.to_owned(), Some(target))
+        }
     };
-    has_led_further(scene, target, modules_below).then_some(Call { slot, return_address, name })
+    let led_further = has_led_further(scene, target, modules_below);
+    led_further.then_some(Call { slot, return_address, name, target })
 }
 
 /// Whether a call of `target` can have led into ntdll.
@@ -405,64 +433,5 @@ fn lay_frames(scene: Scene<'_, '_>, frames: &[Frame], call: &Call) -> Option<Vec
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crash::exception::INVALID_HANDLE;
-    use crate::crash::locate::Located;
-    use crate::crash::waits::Waits;
-    use crate::dump::Cpu;
-    use crate::dump::synth::Synth;
-    use crate::image::flow::FlowCache;
-    use crate::image::images::Images;
-
-    const FREE: RawCriticalSection = RawCriticalSection {
-        debug_info: 0x50_0000,
-        lock_count: -1,
-        recursion_count: 0,
-        owning_thread: 0,
-        lock_semaphore: 0x3C,
-        spin_count: 0,
-    };
-
-    /// Whether a section explains the failed wait of an Enter.
-    fn explains_a_wait(encoding: LockCountEncoding, raw: Option<RawCriticalSection>) -> bool {
-        let file = Synth::new(Cpu::Amd64).build();
-        let dump = Dump::parse(&file).unwrap();
-        let images = Images::new(&dump.memory, []);
-        let scene = Scene { dump: &dump, images: &images, flows: &FlowCache::default() };
-        let candidate = Candidate { address: 0x40_0000, ways: Vec::new(), raw, gate: None };
-        let waits = Waits::read(scene);
-        let lock = LockFailure {
-            operation: Some(Operation::Enter),
-            source: OperationSource::CallerImport,
-            failure: Failure::Wait(INVALID_HANDLE),
-            caller: Some(1),
-            located: Some(Located { candidate, argument: None, others: 0, waits }),
-        };
-        explains(scene, encoding, &lock)
-    }
-
-    #[test]
-    fn an_enter_whose_section_is_free_has_returned() {
-        let flags = |lock_count| {
-            let raw = RawCriticalSection { lock_count, ..FREE };
-            explains_a_wait(LockCountEncoding::Flags, Some(raw))
-        };
-        assert!(!flags(-1), "free");
-        assert!(!flags(-2), "locked, and nobody waits");
-        assert!(flags(-6), "locked, and one waits");
-        assert!(flags(-3), "one was woken");
-        let counting = |lock_count, recursion_count| {
-            let raw = RawCriticalSection { lock_count, recursion_count, ..FREE };
-            explains_a_wait(LockCountEncoding::Counting, Some(raw))
-        };
-        assert!(!counting(-1, 0), "free");
-        assert!(!counting(0, 1) && !counting(1, 2), "only the owner is counted");
-        assert!(counting(1, 1) && counting(0, 0), "one waits");
-        let without_handle = RawCriticalSection { lock_count: -6, lock_semaphore: 0, ..FREE };
-        assert!(!explains_a_wait(LockCountEncoding::Flags, Some(without_handle)));
-        let zeros = RawCriticalSection { debug_info: 0, lock_count: 0, ..without_handle };
-        assert!(explains_a_wait(LockCountEncoding::Flags, Some(zeros)), "deleted since");
-        assert!(explains_a_wait(LockCountEncoding::Flags, None), "not in the dump");
-    }
-}
+#[path = "unnamed_tests.rs"]
+mod tests;

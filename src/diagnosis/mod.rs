@@ -240,9 +240,14 @@ fn is_decided(
     // Half of the evidence is missing: what is not sure without it stays open (design.md, diagnosis model).
     let stands_out = match has_handles(case) {
         true => top >= NAMED || pair(ranked).is_some(),
-        false => top >= HIGH,
+        false => top >= HIGH || pair(ranked).is_some() && pair_share(ranked) >= HIGH,
     };
     named && located && case.lock.failure != Failure::PossibleDeadlock && stands_out
+}
+
+/// The probability of the first two causes together.
+fn pair_share(ranked: &[RankedCause]) -> f64 {
+    ranked.iter().take(2).map(|entry| entry.probability).sum()
 }
 
 fn has_handles(case: Case<'_, '_>) -> bool {

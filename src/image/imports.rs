@@ -133,38 +133,58 @@ impl Imports {
     /// Addresses of the slots that import `name` from any DLL, at most 64.
     #[must_use]
     pub fn slots_named(&self, space: &AddressSpace<'_>, image: &Image, name: &str) -> Vec<u64> {
-        let found = self.slots_named_any(space, image, &[name]);
-        found.into_iter().map(|(slot, _)| slot).collect()
+        let mut found = Vec::new();
+        self.each_slot(space, image, |slot, symbol| {
+            let is_it = matches!(symbol, ImportSymbol::Name(found) if found == name);
+            found.extend(slot.filter(|_| is_it));
+            found.len() < MAX_FOUND
+        });
+        found
     }
 
-    /// Addresses of the slots that import one of `names` from any DLL, at most 64, each with its name.
+    /// Addresses of all slots, at most 65,536, each with that one of `names` that it imports.
     #[must_use]
-    pub fn slots_named_any<'n>(
+    pub fn slots_with_names<'n>(
         &self,
         space: &AddressSpace<'_>,
         image: &Image,
         names: &[&'n str],
-    ) -> Vec<(u64, &'n str)> {
+    ) -> Vec<(u64, Option<&'n str>)> {
         let mut found = Vec::new();
+        self.each_slot(space, image, |slot, symbol| {
+            let name = match symbol {
+                ImportSymbol::Name(symbol) => names.iter().find(|name| **name == symbol).copied(),
+                _ => None,
+            };
+            found.extend(slot.map(|slot| (slot, name)));
+            true
+        });
+        found
+    }
+
+    /// Visits the slots until `visit` says that it has seen enough.
+    fn each_slot(
+        &self,
+        space: &AddressSpace<'_>,
+        image: &Image,
+        mut visit: impl FnMut(Option<u64>, ImportSymbol) -> bool,
+    ) {
+        let width = u32::try_from(image.width.bytes()).unwrap_or(8);
         let mut budget = MAX_SLOTS;
         for descriptor in &self.descriptors {
             let table = lookup_table(space, image, *descriptor, budget);
             let mut rva = descriptor.first_thunk;
             for entry in table.into_iter().take_while(|entry| *entry != 0) {
                 budget = budget.saturating_sub(1);
-                if let ImportSymbol::Name(symbol) = symbol(space, image, entry)
-                    && let Some(name) = names.iter().find(|name| **name == symbol)
-                {
-                    found.extend(image.address(rva).map(|slot| (slot, *name)));
+                if !visit(image.address(rva), symbol(space, image, entry)) {
+                    return;
                 }
-                rva = rva.saturating_add(u32::try_from(image.width.bytes()).unwrap_or(8));
+                rva = rva.saturating_add(width);
             }
-            if found.len() >= MAX_FOUND || budget == 0 {
-                break;
+            if budget == 0 {
+                return;
             }
         }
-        found.truncate(MAX_FOUND);
-        found
     }
 }
 
