@@ -24,6 +24,7 @@ pub mod names;
 pub mod operation;
 mod own_code_x86;
 pub mod provider;
+mod raisers_context;
 mod ran_before;
 pub mod replay;
 mod saved;

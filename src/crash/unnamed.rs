@@ -11,6 +11,7 @@ use super::frame::{Frame, FunctionName, NameSource, Trust};
 use super::inferred;
 use super::locate;
 use super::operation::{self, Failure, FoundOperation, Operation, OperationSource};
+use super::raisers_context;
 use super::stack::{self, Scene};
 use super::{LockFailure, is_ntdll, named};
 use crate::critsec::handle::{self, HandleState};
@@ -262,6 +263,7 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
     let width = scene.dump.system.pointer_width;
     let start = innermost.registers.sp().and_then(|sp| sp.checked_next_multiple_of(width.bytes()));
     let slots = CALL_WINDOW.checked_div(width.bytes()).unwrap_or(0);
+    let record = raisers_context::of(scene, innermost);
     let mut modules_below = BTreeSet::new();
     let mut calls = Vec::new();
     let known = OnceCell::new();
@@ -276,6 +278,9 @@ pub(super) fn named_calls(scene: Scene<'_, '_>, innermost: &Frame) -> Vec<Call> 
         else {
             continue;
         };
+        if record.as_ref().is_some_and(|record| record.contains(&slot)) {
+            continue;
+        }
         let Some(module) = scene.dump.module_at(word.saturating_sub(1)) else { continue };
         calls.extend(named_call(scene, slot, word, by_address, &modules_below));
         modules_below.insert(module.base);

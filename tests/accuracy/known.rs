@@ -21,7 +21,6 @@ pub const NAMED: &[(&str, &[&str])] = &[
             "k-codec-x86-new-procdump-ma",
             "k-f-pimpl-x86-old-wer",
             "k-f-template-x64-woa-wer",
-            "k-none-close-after-x64-new-wer",
             "k-scaled-twice-x64-woa-wer",
             "k-view-taken-x64-new-wer",
             "m-f-copy-ring-x64-woa-procdump-ma",
