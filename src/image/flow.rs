@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const MAX_INSTRUCTIONS: usize = 4096;
 /// Most instructions of a prologue.
 const MAX_PROLOGUE: usize = 32;
-/// Most instructions decoded for one dump; the dumps of the lab need up to 7,100.
+/// Most instructions decoded for one dump.
 const MAX_WORK: u64 = 1_000_000;
 /// Most functions kept followed.
 const MAX_CACHED: usize = 1024;
